@@ -1,0 +1,70 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// libtorch is found by `scripts/setup`, which leaves it (or a link to it) in `.deps/libtorch`;
+// `$LIBTORCH` overrides. Header and library paths outside the package need unsafe flags, which
+// SwiftPM allows in a root package.
+let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.deps/libtorch"
+
+let torchHeaders: [CXXSetting] = [
+  .unsafeFlags([
+    "-isystem", "\(libtorch)/include",
+    "-isystem", "\(libtorch)/include/torch/csrc/api/include",
+    "-O2", "-fvisibility=hidden",
+  ])
+]
+let torchLibraries: [LinkerSetting] = [
+  .unsafeFlags([
+    "-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib",
+    "-Xlinker", "--no-as-needed",
+  ]),
+  .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let numerics = Target.Dependency.product(name: "RealModule", package: "swift-numerics")
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies)
+}
+
+func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(name: "\(room)Tests", dependencies: [.byName(name: room)] + dependencies)
+}
+
+let package = Package(
+  name: "Likely",
+  products: [
+    .library(name: "Likely", targets: ["Likely"]),
+    .executable(name: "likely", targets: ["LikelyCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .target(name: "CTorch", cxxSettings: torchHeaders, linkerSettings: torchLibraries),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev", "zlib1g-dev"])]),
+
+    room("Torch", ["CTorch", numerics, collections]),
+    room("Report", ["CPNG", collections]),
+    room("Probability", ["Torch", numerics]),
+    room("Solvers", ["Torch", "Probability", numerics]),
+    room("Training", ["Torch", "Report", "Probability", "CPNG", logging, yams, collections]),
+    room("Generative", ["Torch", "Report", "Probability", "Solvers", "Training", numerics]),
+    room("Reproductions", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative"]),
+    room("Likely", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative", "Reproductions"]),
+    .executableTarget(name: "LikelyCommand", dependencies: ["Likely", argumentParser, logging, yams]),
+
+    tests("Torch"), tests("Report"), tests("Probability"), tests("Solvers"), tests("Training"),
+    tests("Generative"), tests("Reproductions"), tests("LikelyCommand", ["Likely"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx20
+)
