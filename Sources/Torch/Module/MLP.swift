@@ -14,15 +14,16 @@ public final class MLP: Module, Layer {
 
   public func callAsFunction(_ x: Tensor) -> Tensor { rest(layers[0](x)) }
 
-  /// The output for inputs `x` `[n, d]` joined with features that all rows share, `[k]`.
+  /// The output for inputs `x` `[n, d]` joined with a context that all rows share, `[k]`, or not, `[n, k]`.
   ///
-  /// The shared part is folded into the first bias, so no joined matrix is made.
-  public func callAsFunction(_ x: Tensor, shared: Tensor) -> Tensor { rest(first(x, shared: shared)) }
+  /// A shared context is folded into the first bias, so no joined matrix is made.
+  public func callAsFunction(_ x: Tensor, context: Tensor) -> Tensor { rest(first(x, context: context)) }
 
-  private func first(_ x: Tensor, shared: Tensor) -> Tensor {
+  private func first(_ x: Tensor, context: Tensor) -> Tensor {
+    guard context.rank == 1 else { return layers[0](.concatenate([x, context], axis: 1)) }
     let weight = layers[0].weight.value
     let d = x.size(-1)
-    let bias = shared.linear(weight: weight.slice(axis: 1, start: d), bias: layers[0].bias?.value)
+    let bias = context.linear(weight: weight.slice(axis: 1, start: d), bias: layers[0].bias?.value)
     return x.linear(weight: weight.slice(axis: 1, start: 0, end: d), bias: bias)
   }
 
@@ -37,10 +38,10 @@ public final class MLP: Module, Layer {
   /// layers costs L − 1 matrix products over `n·d` rows.
   /// - Parameters:
   ///   - x: `[n, d]`.
-  ///   - shared: features that all rows share, `[k]`.
-  public func valueAndDivergence(_ x: Tensor, shared: Tensor) -> FieldWithDivergence {
+  ///   - context: features that all rows share, `[k]`, or not, `[n, k]`.
+  public func valueAndDivergence(_ x: Tensor, context: Tensor) -> FieldWithDivergence {
     let (n, d) = (x.size(0), x.size(-1))
-    var hidden = first(x, shared: shared)
+    var hidden = first(x, context: context)
     guard layers.count > 1 else {
       let trace = layers[0].weight.value.slice(axis: 1, start: 0, end: d).trace()
       return FieldWithDivergence(value: hidden, divergence: trace.expand([n]))
