@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Report
+import Report
 
 @Suite("Claims")
 struct ClaimTests {
@@ -27,11 +27,15 @@ struct ClaimTests {
   @Test(
     "rules with uncertainties decide exactly at their border",
     arguments: [
-      (.clearlyAbove(1, uncertainties: 2), 2, 0.5, false), (.clearlyAbove(1, uncertainties: 2), 2.01, 0.5, true),
-      (.clearlyBelow(1, uncertainties: 2), 0, 0.5, false), (.clearlyBelow(1, uncertainties: 2), -0.01, 0.5, true),
-      (.agrees(with: 1, uncertainties: 3), 2.5, 0.5, true), (.agrees(with: 1, uncertainties: 3), 2.51, 0.5, false),
+      (.clearlyAbove(1, uncertainties: 2), 2, 0.5, false),
+      (.clearlyAbove(1, uncertainties: 2), 2.01, 0.5, true),
+      (.clearlyBelow(1, uncertainties: 2), 0, 0.5, false),
+      (.clearlyBelow(1, uncertainties: 2), -0.01, 0.5, true),
+      (.agrees(with: 1, uncertainties: 3), 2.5, 0.5, true),
+      (.agrees(with: 1, uncertainties: 3), 2.51, 0.5, false),
       (.agrees(with: 1, uncertainties: 3), 1, 0, true), (.agrees(with: 1, uncertainties: 3), 1, nil, false),
-      (.agrees(with: 1, uncertainties: 3), 1, .nan, false), (.agrees(with: 1, uncertainties: 3), 1, -1, false),
+      (.agrees(with: 1, uncertainties: 3), 1, .nan, false),
+      (.agrees(with: 1, uncertainties: 3), 1, -1, false),
       (.agrees(with: 1, uncertainties: 3), 1, .infinity, false),
     ] as [(Rule, Double, Double?, Bool)])
   func uncertainBorders(rule: Rule, value: Double, uncertainty: Double?, holds: Bool) {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Report
+import Report
 
 @Suite("JSON")
 struct JSONValueTests {
@@ -33,7 +33,9 @@ struct JSONValueTests {
 
   @Test("numbers that are not finite are strings; whole numbers have no fraction")
   func numbers() {
-    let values: JSONValue = [.number(.nan), .number(.infinity), .number(-.infinity), 3.0, .number(-0.0), 1e22]
+    let values: JSONValue = [
+      .number(.nan), .number(.infinity), .number(-.infinity), 3.0, .number(-0.0), 1e22,
+    ]
     #expect(values.compact == #"["NaN","Infinity","-Infinity",3,-0,1e+22]"#)
   }
 

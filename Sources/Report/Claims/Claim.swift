@@ -53,7 +53,9 @@ public struct Claim: Sendable, Equatable {
   public init(
     _ statement: String, paper: Figure? = nil, measured: Double, uncertainty: Double? = nil, rule: Rule
   ) {
-    if case .true = rule { preconditionFailure("Claim '\(statement)': .true decides a condition, not a number") }
+    if case .true = rule {
+      preconditionFailure("Claim '\(statement)': .true decides a condition, not a number")
+    }
     self.statement = statement
     self.paper = paper
     self.outcome = .number(measured, uncertainty: uncertainty)

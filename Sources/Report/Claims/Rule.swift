@@ -43,7 +43,8 @@ public indirect enum Rule: Sendable, Equatable {
     case .agrees(let target, let factor):
       "\(exactNumber(target)) to within \(exactNumber(factor)) uncertainties"
     case .true(let condition): condition
-    case .all(let rules): rules.isEmpty ? "never (no rule given)" : rules.map(\.words).joined(separator: ", and ")
+    case .all(let rules):
+      rules.isEmpty ? "never (no rule given)" : rules.map(\.words).joined(separator: ", and ")
     }
   }
 

@@ -13,6 +13,13 @@ public struct FileWriteError: Error, Equatable, CustomStringConvertible {
   /// The system's error number.
   public let code: Int32
 
+  /// - Parameter code: an `errno` value.
+  public init(step: Step, path: String, code: Int32) {
+    self.step = step
+    self.path = path
+    self.code = code
+  }
+
   /// The system's words for `code`, such as "No space left on device".
   public var reason: String { String(cString: strerror(code)) }
 

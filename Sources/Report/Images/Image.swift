@@ -58,7 +58,8 @@ public struct Image: Sendable, Equatable {
     result.reserveCapacity(width * height * target.channels)
     for pixel in 0..<width * height {
       let start = pixel * format.channels
-      let color = format == .grey ? Array(repeating: samples[start], count: 3) : Array(samples[start..<start + 3])
+      let color =
+        format == .grey ? Array(repeating: samples[start], count: 3) : Array(samples[start..<start + 3])
       result += color
       if target == .rgba { result.append(255) }
     }

@@ -14,7 +14,8 @@ public struct ImageGrid: Sendable, Equatable {
   ///   - images: one or more, in any mix of sizes and formats; smaller ones sit in the upper left of their cell.
   public init(_ images: [Image], columns: Int, scale: Int = 1, padding: Int = 2, background: UInt8 = 128) {
     precondition(!images.isEmpty, "ImageGrid: no images")
-    precondition(columns >= 1 && scale >= 1 && padding >= 0, "ImageGrid: columns, scale or padding out of range")
+    precondition(
+      columns >= 1 && scale >= 1 && padding >= 0, "ImageGrid: columns, scale or padding out of range")
     self.images = images
     self.columns = columns
     self.scale = scale

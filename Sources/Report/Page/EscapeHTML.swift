@@ -1,5 +1,5 @@
 /// Text made safe for HTML elements and for attributes in either kind of quotes.
-func escapeHTML(_ text: String) -> String {
+package func escapeHTML(_ text: String) -> String {
   var result = ""
   result.reserveCapacity(text.utf8.count)
   for scalar in text.unicodeScalars {
@@ -18,7 +18,7 @@ func escapeHTML(_ text: String) -> String {
 }
 
 /// JSON made safe inside a `<script>` element, where `</script>` and `<!--` would be seen by the HTML parser.
-func scriptJSON(_ value: JSONValue) -> String {
+package func scriptJSON(_ value: JSONValue) -> String {
   var result = ""
   for scalar in value.compact.unicodeScalars {
     switch scalar {

@@ -79,7 +79,8 @@ struct PageRendering {
 
   private func claims(_ claims: [Claim]) -> String {
     let rows = claims.map { claim in
-      let reason = if case .notRun(let reason) = claim.verdict { "<br><small>\(escapeHTML(reason))</small>" } else { "" }
+      let reason =
+        if case .notRun(let reason) = claim.verdict { "<br><small>\(escapeHTML(reason))</small>" } else { "" }
       return """
         <tr class="\(claim.verdict.style)">
         <td>\(escapeHTML(claim.statement))</td>

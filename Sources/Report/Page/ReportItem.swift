@@ -34,7 +34,8 @@ public enum ReportItem: Sendable, Equatable {
 
   private static func fileName(_ name: String) -> String {
     let safe = name.map { character in
-      character.isASCII && (character.isLetter || character.isNumber || "-_".contains(character)) ? character : "-"
+      character.isASCII && (character.isLetter || character.isNumber || "-_".contains(character))
+        ? character : "-"
     }
     return safe.isEmpty ? "plot" : String(safe.prefix(100))
   }

@@ -125,7 +125,9 @@ public struct Mark: Sendable, Equatable {
   ) -> Mark {
     let width = checkedWidth(values)
     func edges(_ range: ClosedRange<Double>, _ count: Int) -> [Double] {
-      (0...count).map { range.lowerBound + (range.upperBound - range.lowerBound) * Double($0) / Double(count) }
+      (0...count).map {
+        range.lowerBound + (range.upperBound - range.lowerBound) * Double($0) / Double(count)
+      }
     }
     let columns = width == 0 ? [] : edges(x, width)
     let rows = values.isEmpty ? [] : edges(y, values.count)

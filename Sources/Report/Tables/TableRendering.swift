@@ -95,7 +95,9 @@ extension ReportTable.Cell {
 
 /// Text that cannot move the cursor or change a terminal's state.
 func printable(_ text: String) -> String {
-  guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+  guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+    return text
+  }
   var result = ""
   for scalar in text.unicodeScalars {
     result.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
@@ -110,8 +112,10 @@ private func csvNumber(_ value: Double) -> String {
 private func csvField(_ text: String) -> String {
   // Compared by scalar: as Characters "\r\n" would match neither "\r" nor "\n".
   let needsQuotes = text.unicodeScalars.contains { ",\"\r\n".unicodeScalars.contains($0) }
-  return needsQuotes ? "\"" + text.split(separator: "\"", omittingEmptySubsequences: false)
-    .joined(separator: "\"\"") + "\"" : text
+  return needsQuotes
+    ? "\""
+      + text.split(separator: "\"", omittingEmptySubsequences: false)
+      .joined(separator: "\"\"") + "\"" : text
 }
 
 extension String {
