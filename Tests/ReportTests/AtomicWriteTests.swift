@@ -145,3 +145,27 @@ struct AtomicWriteTests {
     #expect(try contents(of: folder) == ["file"])
   }
 }
+
+@Suite("Folders")
+struct CreateFolderTests {
+  @Test("missing parents are made, and an existing folder is left alone")
+  func creates() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "a/b/c d")
+      try createFolder(at: url)
+      try createFolder(at: url)
+      try writeAtomically(Data([1]), to: url.appending(path: "file"))
+      #expect(try contents(of: url) == ["file"])
+    }
+  }
+
+  @Test("a file in the way is an error, at the end of the path and within it", arguments: ["file", "file/a/b"])
+  func fileInTheWay(path: String) throws {
+    try withTemporaryFolder { folder in
+      try writeAtomically(Data(), to: folder.appending(path: "file"))
+      let error = #expect(throws: FileWriteError.self) { try createFolder(at: folder.appending(path: path)) }
+      #expect(error?.step == .create)
+      #expect(error?.code == ENOTDIR)
+    }
+  }
+}

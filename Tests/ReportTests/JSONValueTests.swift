@@ -57,7 +57,7 @@ struct JSONValueTests {
   func members() {
     var value: JSONValue = ["a": 1, "b": 2]
     value["a"] = 3
-    value["b"] = .some(nil)
+    value["b"] = nil
     value["c"] = "new"
     #expect(value["a"] == 3)
     #expect(value["missing"] == nil)

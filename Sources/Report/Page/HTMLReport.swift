@@ -51,7 +51,7 @@ public struct HTMLReport: Sendable, Equatable {
   public func write(to folder: URL, runtime: VegaRuntime = .find()) throws(FileWriteError) -> URL {
     let plots = named()
     let plotFolder = folder.appending(path: "plots")
-    try createFolder(plots.isEmpty ? folder : plotFolder)
+    try createFolder(at: plots.isEmpty ? folder : plotFolder)
     for (name, plot) in plots {
       let data = Data(plot.specification.pretty.utf8)
       try writeAtomically(data, to: plotFolder.appending(path: "\(name).vl.json"))
@@ -60,16 +60,6 @@ public struct HTMLReport: Sendable, Equatable {
     let page = folder.appending(path: "report.html")
     try writeAtomically(Data(html(runtime: runtime).utf8), to: page)
     return page
-  }
-
-  private func createFolder(_ folder: URL) throws(FileWriteError) {
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-      let code = Int32(underlying?.code ?? Int(EIO))
-      throw FileWriteError(step: .create, path: folder.path(percentEncoded: false), code: code)
-    }
   }
 
   /// All plots by name; a name that returns gets a number, so that no plot overwrites another.

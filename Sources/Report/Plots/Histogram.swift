@@ -84,7 +84,10 @@ public struct Histogram: Sendable, Equatable {
       let limit = Double.greatestFiniteMagnitude
       return [max(least - margin, -limit), min(greatest + margin, limit)]
     }
-    return (0..<count).map { least + Double($0) * step } + [greatest]
+    return (0..<count).map { index -> Double in
+      let share = Double(index) / Double(count)
+      return least * (1 - share) + greatest * share
+    } + [greatest]
   }
 
   private static func freedmanDiaconis(_ values: [Double], _ least: Double, _ greatest: Double) -> Int {
