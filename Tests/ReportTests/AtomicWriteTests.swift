@@ -73,6 +73,14 @@ struct AtomicWriteTests {
     }
   }
 
+  @Test("a bare file name goes to the working folder")
+  func relative() throws {
+    let name = ".report-tests-\(UUID())"
+    defer { unlink(name) }
+    try writeAtomically(Data([7]), to: URL(filePath: name))
+    #expect(FileManager.default.contents(atPath: "./\(name)") == Data([7]))
+  }
+
   @Test("a missing folder is named with the reason")
   func missingFolder() throws {
     try withTemporaryFolder { folder in
@@ -159,7 +167,8 @@ struct CreateFolderTests {
     }
   }
 
-  @Test("a file in the way is an error, at the end of the path and within it", arguments: ["file", "file/a/b"])
+  @Test(
+    "a file in the way is an error, at the end of the path and within it", arguments: ["file", "file/a/b"])
   func fileInTheWay(path: String) throws {
     try withTemporaryFolder { folder in
       try writeAtomically(Data(), to: folder.appending(path: "file"))

@@ -34,7 +34,7 @@ private enum Chromium {
   }
 }
 
-private let hasRuntime = VegaRuntime.find() != .missing(reason: "the Vega runtime is not set up")
+private let hasRuntime = if case .script = VegaRuntime.find() { true } else { false }
 
 @Suite(
   "Pages in a browser", .serialized,

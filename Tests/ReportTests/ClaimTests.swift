@@ -84,7 +84,8 @@ struct ClaimTests {
     #expect(Claim("c", measured: 0.05004, rule: .atMost(0.05)).measuredText == "0.05004")
     #expect(Claim("c", measured: 0.0500000004, rule: .atMost(0.05)).measuredText == "0.0500000004")
     #expect(Claim("c", measured: 0.04, rule: .atMost(0.05)).measuredText == "0.04")
-    #expect(Claim("c", measured: 0.0504, uncertainty: 0.1, rule: .atMost(0.05)).measuredText == "0.0504 ± 0.1")
+    #expect(
+      Claim("c", measured: 0.0504, uncertainty: 0.1, rule: .atMost(0.05)).measuredText == "0.0504 ± 0.1")
     let close = Claim("c", measured: 1.99, uncertainty: 0.3, rule: .atLeast(2))
     #expect(close.measuredText == "1.99 ± 0.30")
     let closer = Claim("c", measured: 1.999, uncertainty: 0.3, rule: .atLeast(2))

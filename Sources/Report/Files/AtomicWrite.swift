@@ -60,7 +60,7 @@ public struct AtomicFile: ~Copyable {
 
   init(replacing url: URL) throws(FileWriteError) {
     let path = url.path(percentEncoded: false)
-    let folder = url.deletingLastPathComponent().path(percentEncoded: false)
+    let folder = folderPath(of: path)
     let process = ProcessInfo.processInfo.processIdentifier
     var attempt = 0
     var temporaryPath: String
@@ -106,7 +106,7 @@ public struct AtomicFile: ~Copyable {
     guard fsync(descriptor) == 0 else { throw failure(.flush) }
     guard rename(temporaryPath, path) == 0 else { throw failure(.replace) }
     isCommitted = true
-    let folder = open(URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false), O_RDONLY)
+    let folder = open(folderPath(of: path), O_RDONLY)
     if folder >= 0 {
       // Some file systems refuse to flush a folder; the file itself is safe by now.
       fsync(folder)
@@ -122,4 +122,12 @@ public struct AtomicFile: ~Copyable {
     close(descriptor)
     if !isCommitted { unlink(temporaryPath) }
   }
+}
+
+/// The folder that a path lies in, without resolving anything: relative paths stay relative.
+func folderPath(of path: String) -> String {
+  var trimmed = path[...]
+  while trimmed.count > 1, trimmed.last == "/" { trimmed = trimmed.dropLast() }
+  guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+  return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
 }

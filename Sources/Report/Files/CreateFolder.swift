@@ -5,15 +5,19 @@ import Foundation
 /// - Throws: `FileWriteError` with the folder that could not be made and the system's reason, which
 ///   Foundation's own function does not tell.
 public func createFolder(at url: URL) throws(FileWriteError) {
-  let path = url.path(percentEncoded: false)
+  try createFolder(path: url.path(percentEncoded: false))
+}
+
+private func createFolder(path: String) throws(FileWriteError) {
   if mkdir(path, 0o777) == 0 { return }
-  let code = errno
-  if code == ENOENT, url.pathComponents.count > 1 {
-    try createFolder(at: url.standardizedFileURL.deletingLastPathComponent())
+  var code = errno
+  let parent = folderPath(of: path)
+  if code == ENOENT, parent != path, parent != "." {
+    try createFolder(path: parent)
     if mkdir(path, 0o777) == 0 { return }
-    throw FileWriteError(step: .create, path: path, code: errno)
+    code = errno
   }
-  var isFolder = stat()
-  if code == EEXIST, stat(path, &isFolder) == 0, isFolder.st_mode & S_IFMT == S_IFDIR { return }
+  var status = stat()
+  if code == EEXIST, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
   throw FileWriteError(step: .create, path: path, code: code == EEXIST ? ENOTDIR : code)
 }

@@ -20,25 +20,37 @@ enum PageStyle {
 
     """
 
-  /// Draws every plot; `data-plots-drawn` on the body counts those that succeeded.
+  /// Draws every plot, again when the reader's colour scheme changes; `data-plots-drawn` on the body counts
+  /// those that succeeded.
   static func plotScript(count: Int) -> String {
     """
 
-    (async function () {
-      let drawn = 0;
-      for (let number = 0; number < \(count); number++) {
-        try {
-          const text = document.getElementById("specification-" + number).textContent;
-          await vegaEmbed("#plot-" + number, JSON.parse(text), {
-            renderer: "svg", actions: { export: true, source: false, compiled: false, editor: false },
-            logLevel: 1, downloadFileName: "plot-" + number,
-          });
-          drawn++;
-        } catch (error) {
-          reportScriptError("plot " + (number + 1) + ": " + error);
+    (function () {
+      const dark = window.matchMedia("(prefers-color-scheme: dark)");
+      const darkColors = \(scriptJSON(.array(PlotTheme.darkColors.map(JSONValue.string))));
+      async function drawAll() {
+        let drawn = 0;
+        for (let number = 0; number < \(count); number++) {
+          try {
+            const text = document.getElementById("specification-" + number).textContent;
+            const specification = JSON.parse(text);
+            if (dark.matches) {
+              specification.config.mark.color = darkColors[0];
+              specification.config.range.category = darkColors;
+            }
+            await vegaEmbed("#plot-" + number, specification, {
+              renderer: "svg", actions: { export: true, source: false, compiled: false, editor: false },
+              logLevel: 1, downloadFileName: "plot-" + (number + 1),
+            });
+            drawn++;
+          } catch (error) {
+            reportScriptError("plot " + (number + 1) + ": " + error);
+          }
         }
+        document.body.dataset.plotsDrawn = drawn;
       }
-      document.body.dataset.plotsDrawn = drawn;
+      dark.addEventListener("change", drawAll);
+      drawAll();
     })();
 
     """

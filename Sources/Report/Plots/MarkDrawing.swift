@@ -17,6 +17,8 @@ struct MarkDrawing {
     case .line(let dashed):
       var style: JSONObject = ["type": "line"]
       if dashed { style["strokeDash"] = [6, 4] }
+      // A dashed line without a name is a reference, which takes the colour of the axes.
+      if dashed && data.texts["series"] == nil { style["color"] = PlotTheme.ink }
       var encoding = base(["x", "y"])
       if data.numbers["order"] != nil {
         encoding["order"] = ["field": "order", "type": "quantitative"]
@@ -24,17 +26,17 @@ struct MarkDrawing {
         style["strokeWidth"] = 1.2
         style["opacity"] = 0.7
       }
-      return [layer(colored(style, neutral: dashed), encoding)]
+      return [layer(style, encoding)]
     case .points:
       let style: JSONObject = [
         "type": "circle", "size": data.rowCount > 500 ? 10 : 28,
         "opacity": data.rowCount > 2000 ? 0.45 : data.rowCount > 500 ? 0.6 : 0.85, "tooltip": true,
       ]
-      return [layer(colored(style), base(["x", "y"]))]
+      return [layer(style, base(["x", "y"]))]
     case .band:
-      return [layer(colored(["type": "area", "opacity": 0.22]), base(["x", "y", "y2"]))]
+      return [layer(["type": "area", "opacity": 0.22], base(["x", "y", "y2"]))]
     case .errorBars:
-      return [layer(colored(["type": "rule", "strokeWidth": 1.5]), base(["x", "y", "y2"]))]
+      return [layer(["type": "rule", "strokeWidth": 1.5], base(["x", "y", "y2"]))]
     case .bars(let horizontal): return bars(horizontal)
     case .histogram: return histogram()
     case .cells(let color, let palette): return cells(color, palette)
@@ -48,7 +50,7 @@ struct MarkDrawing {
     if isGrouped && data.texts["series"] != nil {
       encoding[offset] = ["field": "series", "type": "nominal", "scale": ["domain": seriesDomain]]
     }
-    let bar = layer(colored(["type": "bar", "opacity": 0.85, "tooltip": true]), encoding)
+    let bar = layer(["type": "bar", "opacity": 0.85, "tooltip": true], encoding)
     guard data.numbers["low"] != nil else { return [bar] }
     let value = horizontal ? "x" : "y"
     encoding[value] = channel("low", horizontal ? x : y)
@@ -66,7 +68,7 @@ struct MarkDrawing {
     var encoding = base(["x", "x2", "y"])
     encoding["y2"] = ["field": "floor"]
     let style: JSONObject = ["type": "rect", "opacity": isCrowded ? 0.5 : 0.8, "tooltip": true]
-    return [layer(colored(style), encoding, rows)]
+    return [layer(style, encoding, rows)]
   }
 
   private func cells(_ color: Axis, _ palette: Mark.Palette) -> [JSONValue] {
@@ -110,14 +112,6 @@ struct MarkDrawing {
     return ["data": ["values": (rows ?? data).json], "mark": .object(style), "encoding": .object(encoding)]
   }
 
-  /// A style with the first colour of the theme where no series decides it; neutral marks take the text's.
-  private func colored(_ style: JSONObject, neutral: Bool = false) -> JSONObject {
-    guard data.texts["series"] == nil else { return style }
-    var style = style
-    style["color"] = neutral ? PlotTheme.ink : .string(PlotTheme.colors[0])
-    return style
-  }
-
   private func base(_ names: [String]) -> JSONObject {
     var encoding: JSONObject = [:]
     for name in names where data.numbers[name] != nil || data.texts[name] != nil {
@@ -143,9 +137,12 @@ struct MarkDrawing {
         "axis": ["labelAngle": isShort || field == "y" ? 0 : -35, "grid": false],
       ]
     }
-    return [
+    var channel: JSONObject = [
       "field": .string(field), "type": "quantitative", "title": title(axis), "scale": .object(scale(axis)),
     ]
+    // Few ticks, so that beyond four decades only the powers of ten get a line.
+    if axis.scale == .log { channel["axis"] = ["tickCount": 4] }
+    return .object(channel)
   }
 
   private func title(_ axis: Axis) -> JSONValue { axis.title.isEmpty ? nil : .string(axis.heading) }

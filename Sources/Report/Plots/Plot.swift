@@ -141,6 +141,8 @@ extension Plot {
     }
   }
 
+  var hasSeries: Bool { !seriesNames.isEmpty }
+
   /// Whether a continuous colour scale is in use, which cannot share a legend with named series.
   var hasCells: Bool {
     switch content {

@@ -8,8 +8,6 @@ struct PlotDrawing {
   let series: OrderedSet<String>
   private(set) var notes: [String] = []
   private(set) var tables: [ReportTable] = []
-  private var lost = 0
-
   init(series: OrderedSet<String>) { self.series = series }
 
   mutating func draw(_ plot: Plot) -> JSONValue {
@@ -19,10 +17,9 @@ struct PlotDrawing {
     case .layers(let x, let y, let marks):
       object["width"] = .integer(plot.width)
       object["height"] = .integer(plot.height)
-      // Scatter marks share the plot's limit in proportion to their points.
-      let crowd = marks.reduce(0) { $0 + ($1.shape == .points ? $1.data.rowCount : 0) }
-      let share = min(1, Double(plot.pointLimit) / Double(max(crowd, 1)))
-      let ready = marks.map { prepare($0, x: x, y: y, share: share, in: plot) }
+      let sizes = marks.map { $0.shape == .points ? $0.data.rowCount : 0 }
+      let limits = Self.fairShares(of: plot.pointLimit, among: sizes)
+      let ready = zip(marks, limits).map { prepare($0, limit: $1, x: x, y: y, in: plot) }
       let layers = zip(marks, ready).flatMap {
         MarkDrawing(
           mark: $0, data: $1, x: x, y: y, series: series,
@@ -35,12 +32,27 @@ struct PlotDrawing {
     case .group(let panels, let columns, let sharedX, let sharedY):
       object["columns"] = .integer(columns)
       object["concat"] = .array(panels.map { draw($0) })
-      var scales: JSONObject = ["color": plot.hasCells ? "independent" : "shared"]
+      // One legend for the group only where every panel has entries in it; else each stands by its panel.
+      let isShared = !plot.hasCells && panels.allSatisfy(\.hasSeries)
+      var scales: JSONObject = ["color": isShared ? "shared" : "independent"]
       if sharedX { scales["x"] = "shared" }
       if sharedY { scales["y"] = "shared" }
       object["resolve"] = ["scale": .object(scales)]
     }
     return .object(object)
+  }
+
+  /// Splits `limit` so that small marks keep all their points and the large ones share the rest equally.
+  private static func fairShares(of limit: Int, among sizes: [Int]) -> [Int] {
+    var shares = sizes
+    var rest = limit
+    var waiting = sizes.count
+    for index in sizes.indices.sorted(by: { sizes[$0] < sizes[$1] }) {
+      shares[index] = min(sizes[index], rest / waiting)
+      rest -= shares[index]
+      waiting -= 1
+    }
+    return shares
   }
 
   private static func barSeries(_ marks: [Mark]) -> Int {
@@ -52,7 +64,7 @@ struct PlotDrawing {
   }
 
   /// The rows of a mark that will be drawn; says what is left out.
-  private mutating func prepare(_ mark: Mark, x: Axis, y: Axis, share: Double, in plot: Plot) -> PlotData {
+  private mutating func prepare(_ mark: Mark, limit: Int, x: Axis, y: Axis, in plot: Plot) -> PlotData {
     var positive: Set<String> = []
     if x.scale == .log { positive.formUnion(["x", "x2"]) }
     if y.scale == .log { positive.formUnion(["y", "y2", "low"]) }
@@ -69,8 +81,7 @@ struct PlotDrawing {
     let before = data.rowCount
     switch mark.shape {
     case .points, .errorBars:
-      let isScatter = mark.shape == .points && share < 1
-      data = data.thinned(to: isScatter ? Int(Double(mark.data.rowCount) * share) : plot.pointLimit)
+      data = data.thinned(to: mark.shape == .points ? limit : plot.pointLimit)
       if data.rowCount < before {
         notes.append("\(grouped(data.rowCount)) of \(grouped(before)) points are drawn, chosen evenly.")
       }
