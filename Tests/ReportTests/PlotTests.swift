@@ -132,7 +132,7 @@ struct PlotTests {
   @Test("facets share axes and carry their condition as title")
   func facets() {
     let panel = Plot("old", x: "x", y: "y", marks: [.points(x: [1], y: [1])])
-    let drawn = Plot.facets(["t = 0": panel, "t = 1": panel], columns: 2, sharedY: false).drawn()
+    let drawn = Plot.facets([("t = 0", panel), ("t = 1", panel)], columns: 2, sharedY: false).drawn()
     guard case .array(let panels)? = drawn.specification["concat"] else {
       Issue.record("no panels")
       return

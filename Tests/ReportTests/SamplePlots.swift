@@ -87,7 +87,7 @@ extension SampleReport {
       let mark = Mark.histogram(bells(500, seed), bins: .edges(edges))
       return Plot(x: "x", y: "count", marks: [mark]).sized(width: 190, height: 120)
     }
-    return .facets(["t = 0": panel(7), "t = 0.5": panel(8), "t = 1": panel(9)], columns: 3)
+    return .facets([("t = 0", panel(7)), ("t = 0.5", panel(8)), ("t = 1", panel(9))], columns: 3)
   }
 
   private static var trajectories: Plot {

@@ -14,14 +14,24 @@ public enum ReportItem: Sendable, Equatable {
   /// Preformatted text that starts folded, such as a resolved configuration.
   case configuration(title: String, text: String)
 
-  /// Names and values in order; a value type only so that the item can be compared.
+  /// Names and values in order.
   public struct KeyedFacts: Sendable, Equatable {
-    public let names: [String]
-    public let values: [String]
+    public private(set) var names: [String] = []
+    public private(set) var values: [String] = []
+
+    public init(_ pairs: [(name: String, value: String)] = []) {
+      for pair in pairs { append(pair.name, pair.value) }
+    }
+
+    public mutating func append(_ name: String, _ value: String) {
+      names.append(name)
+      values.append(value)
+    }
   }
 
+  /// A short list written as a literal: `.facts(["rows": "2,000", "seed": "0"])`.
   public static func facts(_ facts: KeyValuePairs<String, String>) -> ReportItem {
-    .facts(KeyedFacts(names: facts.map(\.key), values: facts.map(\.value)))
+    .facts(KeyedFacts(facts.map { ($0.key, $0.value) }))
   }
 
   /// Draws the plot now.

@@ -13,7 +13,8 @@ public struct Histogram: Sendable, Equatable {
     case count(Int)
     /// This many bins of equal ratio over the range of the positive data; others are unusable.
     case logarithmic(Int)
-    /// Given edges, strictly increasing, two or more; for histograms that must be comparable.
+    /// Given edges, strictly increasing, two or more. Histograms that are to be compared should share them:
+    /// `.edges(Histogram(first + second).edges)`.
     case edges([Double])
   }
 

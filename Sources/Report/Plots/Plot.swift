@@ -69,7 +69,7 @@ public struct Plot: Sendable, Equatable {
   ///   - panels: the condition, which replaces the panel's title, and the panel.
   ///   - sharedX: gives all panels the same range of x, and `sharedY` of y.
   public static func facets(
-    _ panels: KeyValuePairs<String, Plot>, columns: Int, title: String = "", caption: String? = nil,
+    _ panels: [(title: String, plot: Plot)], columns: Int, title: String = "", caption: String? = nil,
     sharedX: Bool = true, sharedY: Bool = true
   ) -> Plot {
     let plots = panels.map { title, panel in
