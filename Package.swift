@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "CTorch", cxxSettings: torchHeaders, linkerSettings: torchLibraries),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev", "zlib1g-dev"])]),
 
-    room("Torch", ["CTorch", numerics, collections]),
+    room("Torch", ["CTorch", "CPNG", numerics, collections]),
     room("Report", ["CPNG", collections]),
     room("Probability", ["Torch", numerics]),
     room("Solvers", ["Torch", "Probability", numerics]),

@@ -12,7 +12,9 @@ extension Tensor {
     unary("expand") { pointer in withInt64(shape) { ct_expand(pointer, $0, $1) } }
   }
   /// The axes in another order.
-  public func permute(_ axes: Int...) -> Tensor {
+  public func permute(_ axes: Int...) -> Tensor { permute(axes) }
+  /// The axes in another order.
+  public func permute(_ axes: [Int]) -> Tensor {
     unary("permute") { pointer in withInt64(axes) { ct_permute(pointer, $0, $1) } }
   }
   public func transpose(_ i: Int, _ j: Int) -> Tensor {

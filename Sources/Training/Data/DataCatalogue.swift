@@ -1,0 +1,169 @@
+import Foundation
+
+/// A real data set: what it is, whose it is, and how to recognise its file.
+public struct DataSet: Sendable, Hashable {
+  /// The name on the command line.
+  public let name: String
+  /// One line on what it holds.
+  public let summary: String
+  /// Where it lies under a data folder.
+  public let path: String
+  /// Its size in bytes.
+  public let size: Int?
+  /// Its SHA-256 in hexadecimal; nil where no trusted value is known, which the catalogue says.
+  public let sha256: String?
+  /// The licence of the data.
+  public let licence: String
+  /// Who published it.
+  public let source: String
+  /// Where the file can be downloaded.
+  public let url: String
+  /// How to read it as a table.
+  public let options: TableOptions
+
+  /// A shell command that puts the file into the cache.
+  public var downloadCommand: String {
+    let target = "~/.cache/likely/\(path)"
+    let folder = target.split(separator: "/").dropLast().joined(separator: "/")
+    return "mkdir -p \(folder) && curl -fL -o \(target) \(url)"
+  }
+}
+
+/// Why a data set could not be used.
+public struct DataSetError: Error, Sendable, Hashable, CustomStringConvertible {
+  public enum Kind: String, Sendable, Hashable {
+    /// The catalogue has no data set of the name.
+    case unknown
+    /// Its file is in none of the folders.
+    case missing
+    /// A file of its name has another size or checksum.
+    case different
+  }
+
+  public let kind: Kind
+  public let description: String
+}
+
+/// The real data sets that the package knows; nothing is downloaded by it.
+public enum DataCatalogue {
+  private static let scikitLearn =
+    "https://raw.githubusercontent.com/scikit-learn/scikit-learn/1.5.2/sklearn/datasets/data"
+
+  /// All data sets, by name.
+  public static let dataSets: [DataSet] = [
+    DataSet(
+      name: "breast-cancer", summary: "569 tumours with 30 measurements of cell nuclei, and the diagnosis",
+      path: "small/breast_cancer.csv", size: 119_913,
+      sha256: "fed3eb72d0575ef6192293f5093c6e801b1476b577d0386bf4455504522172ed", licence: "CC BY 4.0",
+      source: "UCI Machine Learning Repository (Wolberg, Street, Mangasarian), as scikit-learn ships it",
+      url: "\(scikitLearn)/breast_cancer.csv",
+      options: TableOptions(
+        header: .absent, skippedLines: 1, label: .position(31),
+        names: ["mean", "error", "worst"].flatMap { part in
+          [
+            "radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity",
+            "concave points",
+            "symmetry", "fractal dimension",
+          ].map { "\(part) \($0)" }
+        } + ["diagnosis"])),
+    DataSet(
+      name: "digits", summary: "1,797 handwritten digits of 8×8 grey levels 0 to 16, and the digit",
+      path: "digits/digits.csv.gz", size: 57_523,
+      sha256: "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22", licence: "CC BY 4.0",
+      source: "UCI Machine Learning Repository (Alpaydin, Kaynak), as scikit-learn ships it",
+      url: "\(scikitLearn)/digits.csv.gz",
+      options: TableOptions(
+        header: .absent, label: .position(65),
+        names: (0..<8).flatMap { row in (0..<8).map { "pixel \(row) \($0)" } } + ["digit"])),
+    DataSet(
+      name: "iris", summary: "150 iris flowers with 4 measurements, and the species", path: "small/iris.csv",
+      size: 2_734, sha256: "f13ffa8fdd56fd8e6c8d16d4081a3fbd3114bcd0aae4256c43205169cd9d1449",
+      licence: "CC BY 4.0", source: "UCI Machine Learning Repository (Fisher), as scikit-learn ships it",
+      url: "\(scikitLearn)/iris.csv",
+      options: TableOptions(
+        header: .absent, skippedLines: 1, label: .position(5),
+        names: ["sepal length", "sepal width", "petal length", "petal width", "species"])),
+    DataSet(
+      name: "mnist-test", summary: "10,000 handwritten digits of 28×28 grey levels (IDX)",
+      path: "mnist/t10k-images-idx3-ubyte.gz", size: nil, sha256: nil, licence: "CC BY-SA 3.0",
+      source: "LeCun, Cortes, Burges; mirror of fgnt on GitHub, about 1.65 MB",
+      url: "https://raw.githubusercontent.com/fgnt/mnist/master/t10k-images-idx3-ubyte.gz",
+      options: TableOptions()),
+    DataSet(
+      name: "wine", summary: "178 wines of three growers with 13 chemical measurements, and the grower",
+      path: "small/wine_data.csv", size: 11_157,
+      sha256: "10e8a802908b34f86e5da8ce962f3c806694bc98450a18f61851af59f324bede", licence: "CC BY 4.0",
+      source: "UCI Machine Learning Repository (Aeberhard, Forina), as scikit-learn ships it",
+      url: "\(scikitLearn)/wine_data.csv",
+      options: TableOptions(
+        header: .absent, skippedLines: 1, label: .position(14),
+        names: [
+          "alcohol", "malic acid", "ash", "alcalinity of ash", "magnesium", "total phenols", "flavanoids",
+          "nonflavanoid phenols", "proanthocyanins", "color intensity", "hue", "od280/od315", "proline",
+          "grower",
+        ])),
+  ]
+
+  /// The data set with the name.
+  /// - Throws: ``DataSetError`` (`unknown`) that lists the names.
+  public static func dataSet(named name: String) throws(DataSetError) -> DataSet {
+    if let found = dataSets.first(where: { $0.name == name }) { return found }
+    throw DataSetError(
+      kind: .unknown,
+      description: "no data set \"\(name)\"; there are \(dataSets.map(\.name).joined(separator: ", "))")
+  }
+
+  /// `$LIKELY_DATA` where it is set, then `~/.cache/likely`.
+  public static func folders(environment: [String: String] = ProcessInfo.processInfo.environment) -> [URL] {
+    var folders: [URL] = []
+    if let folder = environment["LIKELY_DATA"], !folder.isEmpty {
+      folders.append(URL(fileURLWithPath: folder))
+    }
+    if let home = environment["HOME"], !home.isEmpty {
+      folders.append(URL(fileURLWithPath: home).appendingPathComponent(".cache/likely"))
+    }
+    return folders
+  }
+
+  /// The data set's file in the first folder that has it, with size and SHA-256 checked where they are known.
+  /// - Throws: ``DataSetError`` that says which file, whose it is, its licence, and how to get it.
+  public static func file(of dataSet: DataSet, in folders: [URL] = folders()) throws(DataSetError) -> URL {
+    for folder in folders {
+      let url = folder.appendingPathComponent(dataSet.path)
+      guard FileManager.default.fileExists(atPath: url.path) else { continue }
+      try check(url, against: dataSet)
+      return url
+    }
+    let places = folders.map { $0.appendingPathComponent(dataSet.path).path }.joined(separator: " or ")
+    throw DataSetError(
+      kind: .missing,
+      description: """
+        the data set \(dataSet.name) is not here: expected \(places.isEmpty ? "a data folder" : places); \
+        it is from \(dataSet.source), licence \(dataSet.licence); get it with: \(dataSet.downloadCommand) \
+        (or set LIKELY_DATA to a folder that has \(dataSet.path))
+        """)
+  }
+
+  /// The data set as a table.
+  /// - Throws: ``DataSetError`` or ``TableError``.
+  public static func table(_ name: String, in folders: [URL] = folders()) throws -> NumericTable {
+    let dataSet = try dataSet(named: name)
+    return try NumericTable(contentsOf: try file(of: dataSet, in: folders), options: dataSet.options)
+  }
+
+  private static func check(_ url: URL, against dataSet: DataSet) throws(DataSetError) {
+    guard dataSet.size != nil || dataSet.sha256 != nil else { return }
+    let found = SHA256.digest(of: url)
+    if let found, found.size == dataSet.size ?? found.size, found.digest == dataSet.sha256 ?? found.digest {
+      return
+    }
+    throw DataSetError(
+      kind: .different,
+      description: """
+        \(url.shownPath) is not the data set \(dataSet.name): found \
+        \(found.map { "\($0.size) bytes with SHA-256 \($0.digest)" } ?? "a file that cannot be read"), expected \
+        \(dataSet.size.map(String.init) ?? "any number of") bytes with SHA-256 \(dataSet.sha256 ?? "unknown"); \
+        remove it and get it with: \(dataSet.downloadCommand)
+        """)
+  }
+}
