@@ -53,7 +53,8 @@ public struct PIDController: Sendable, Hashable {
     guard accepted else { return min(max(safety * pow(1 / ratio, 1 / k), factorRange.lowerBound), 0.9) }
     let (p, i, d) = (proportional, integral, derivative)
     let proposal =
-      safety * pow(1 / ratio, (p + i + d) / k) * pow(previous, (p + 2 * d) / k) * pow(1 / beforePrevious, d / k)
+      safety * pow(1 / ratio, (p + i + d) / k) * pow(previous, (p + 2 * d) / k)
+      * pow(1 / beforePrevious, d / k)
     return min(max(proposal, factorRange.lowerBound), factorRange.upperBound)
   }
 }

@@ -138,7 +138,7 @@ extension InterpolantModel {
       throw InterpolantError.timeOrder(start: range.start, end: range.end)
     }
     let (from, to) = backwards ? (range.end, range.start) : (range.start, range.end)
-    let atEnd = end ?? { self.base.logProbability($0, standardiser: self.standardiser)! }
+    let atEnd: (Tensor) -> Tensor = end ?? { self.base.logProbability($0, standardiser: self.standardiser)! }
     let probes = probeCount.map { count in
       Tensor.stack((0..<count).map { _ in random.rademacher(like: x) })
     }
@@ -189,7 +189,7 @@ extension InterpolantModel {
   private func adaptiveFlow(
     _ x: Tensor, _ condition: Tensor?, _ options: LikelihoodOptions, _ probes: Tensor?, _ from: Double,
     _ to: Double,
-    _ atEnd: (Tensor) -> Tensor
+    _ atEnd: @escaping (Tensor) -> Tensor
   ) throws -> Block {
     let d = dimension
     let columns = probes?.size(0) ?? 1

@@ -21,9 +21,10 @@ public struct ShuffledRows: BatchSource {
   /// - Parameter batchSize: at least 1; may be larger than the number of rows.
   public init(_ tensors: [Tensor], batchSize: Int, random: RandomSource) {
     precondition(!tensors.isEmpty && batchSize > 0, "ShuffledRows: needs tensors and a positive batch size")
-    rows = tensors[0].size(0)
+    let count = tensors[0].size(0)
     precondition(
-      rows > 0 && tensors.allSatisfy { $0.size(0) == rows }, "ShuffledRows: tensors differ in rows")
+      count > 0 && tensors.allSatisfy { $0.size(0) == count }, "ShuffledRows: tensors differ in rows")
+    rows = count
     (self.tensors, self.batchSize, self.random) = (tensors, batchSize, random)
   }
 

@@ -5,9 +5,10 @@ import Synchronization
 /// Turns Ctrl-C and SIGTERM into a request that long work honours between two steps.
 ///
 /// A second Ctrl-C ends the program at once.
-public final class Interruption: Sendable {
+public final class Interruption: @unchecked Sendable {
   private let requested = Atomic<Bool>(false)
-  private let sources = Mutex<[any DispatchSourceSignal]>([])
+  // Only kept alive; written in `init` alone.
+  private var sources: [any DispatchSourceSignal] = []
 
   /// Starts listening; only for a program's own main command.
   public init(listening: Bool = true) {
@@ -20,7 +21,7 @@ public final class Interruption: Sendable {
         if self.requested.exchange(true, ordering: .relaxed) { _exit(130) }
       }
       source.resume()
-      sources.withLock { $0.append(source) }
+      sources.append(source)
     }
   }
 

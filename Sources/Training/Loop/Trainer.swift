@@ -51,7 +51,7 @@ public final class Trainer {
 
   private let random: RandomSource
   private let run: RunFolder?
-  private let progress: Progress?
+  private let progress: ProgressLine?
   private let interruption: Interruption?
   private let baseRate: Double
 
@@ -66,7 +66,7 @@ public final class Trainer {
   public init(
     _ module: Module, optimiser: any Optimiser, options: TrainingOptions, random: RandomSource,
     run: RunFolder? = nil,
-    progress: Progress? = nil, interruption: Interruption? = nil
+    progress: ProgressLine? = nil, interruption: Interruption? = nil
   ) {
     self.module = module
     self.optimiser = optimiser

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Tells a person how far long work has come, on standard error: a bar on a terminal, plain lines otherwise.
-public final class Progress {
+public final class ProgressLine {
   private let title: String
   private let total: Int
   private let isTerminal: Bool
