@@ -31,8 +31,11 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies)
 }
 
-func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .testTarget(name: "\(room)Tests", dependencies: [.byName(name: room)] + dependencies)
+func tests(_ room: String, _ dependencies: [Target.Dependency] = [], fixtures: Bool = false) -> Target {
+  // Tests find their fixtures beside their source, so these are no resources to copy.
+  .testTarget(
+    name: "\(room)Tests", dependencies: [.byName(name: room)] + dependencies,
+    exclude: fixtures ? ["Fixtures"] : [])
 }
 
 let package = Package(
@@ -62,7 +65,7 @@ let package = Package(
     room("Likely", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative", "Reproductions"]),
     .executableTarget(name: "LikelyCommand", dependencies: ["Likely", argumentParser, logging, yams]),
 
-    tests("Torch"), tests("Report"), tests("Probability"), tests("Solvers"), tests("Training"),
+    tests("Torch", fixtures: true), tests("Report"), tests("Probability"), tests("Solvers"), tests("Training"),
     tests("Generative"), tests("Reproductions"), tests("LikelyCommand", ["Likely"]),
   ],
   swiftLanguageModes: [.v6],

@@ -51,9 +51,12 @@ public enum NPY {
         .unsupportedType, file: file, place: place, found: "\(tensor.dtype)",
         expected: "a type that NumPy has; convert to float first")
     }
-    let shape = tensor.shape.map { "\($0)," }.joined(separator: " ")
+    let extents = tensor.shape.map(String.init)
+    let shape = extents.count == 1 ? "\(extents[0])," : extents.joined(separator: ", ")
     var text = "{'descr': '\(descriptor)', 'fortran_order': False, 'shape': (\(shape)), }"
-    text += String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"
+    // NumPy leaves room for the first extent to grow to 21 digits in place; the same bytes make comparing easy.
+    if let first = extents.first { text += String(repeating: " ", count: 21 - first.utf8.count) }
+    text += String(repeating: " ", count: 64 - (11 + text.utf8.count) % 64) + "\n"
     return [0x93] + Array("NUMPY".utf8) + [1, 0] + littleEndian(UInt16(text.utf8.count)) + Array(text.utf8)
   }
 }

@@ -21,7 +21,6 @@ final class ByteSource {
     guard descriptor >= 0 else { throw Self.systemError(name) }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
-      close(descriptor)
       throw TableError(.unreadable, file: name, found: "a folder", expected: "a file")
     }
     if url.pathExtension.lowercased() == "gz" { inflater = InflateStream(.gzip) }
