@@ -7,6 +7,11 @@ public struct KolmogorovSmirnovTest: Sendable, Hashable {
   public let statistic: Double
   /// The chance of a distance at least as large under equal laws.
   public let pValue: Double
+
+  public init(statistic: Double, pValue: Double) {
+    self.statistic = statistic
+    self.pValue = pValue
+  }
 }
 
 /// Whether numbers come from a distribution, by its distribution function.
