@@ -64,7 +64,7 @@ private func entropy(_ law: any CumulativeDistribution) -> Double? {
       let law = try makeFamily(item.family, item.parameters) as! any QuantileDistribution
       let label = "\(item.family)\(item.parameters)"
       let x = law.quantile(Tensor([0.05, 0.2, 0.4, 0.7, 0.95]))
-      let h = 1e-5 * x.abs()
+      let h = 1e-6 * x.abs()
       let slope = (law.cdf(x + h) - law.cdf(x - h)) / (2 * h)
       expectClose(slope, law.logProbability(x).exp(), 1e-6, label)
       let ends = law.quantile(Tensor([0.0, 1.0]))

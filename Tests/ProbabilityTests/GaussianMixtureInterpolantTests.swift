@@ -78,6 +78,9 @@ private func encodeDecode(_ t: Double) -> Schedule {
         let exact = exactDivergence(of: { slice.velocity($0) }, at: x)
         expectClose(field.divergence, exact.divergence, 1e-9, "\(name) divergence at \(t)")
         expectClose(field.value, exact.value, 1e-12, "\(name) velocity at \(t)")
+        let both = slice.velocityAndScore(x)
+        expectClose(both.velocity, field.value, 1e-12, "\(name) velocity with score at \(t)")
+        expectClose(both.score, slice.score(x), 1e-12, "\(name) score with velocity at \(t)")
       }
     }
   }

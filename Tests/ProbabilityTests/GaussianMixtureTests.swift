@@ -61,7 +61,9 @@ func randomMixture(_ k: Int, _ d: Int, seed: UInt64, spread: Double = 2) throws 
     for k in 0..<3 {
       #expect(abs(Estimate(meanOf: shares[.all, k].doubles).zScore(against: mixture.weights[k])) < 6)
     }
-    #expect(mixture.sample(0, using: &source).shape == [0, 2])
+    let none = mixture.sample(0, using: &source)
+    #expect(none.shape == [0, 2])
+    #expect(mixture.logProbability(none).shape == [0] && mixture.score(none).shape == [0, 2])
   }
 
   @Test("a marginal is the law of the chosen coordinates; in one dimension it has a distribution function")

@@ -65,6 +65,14 @@ import Torch
     #expect(abs(halves - 0.25) < 0.03)
     expectClose(
       law.score(x), valueAndGradient(of: { law.logProbability($0) }, at: x).gradient, 1e-13)
+    let vectors = try Mixture(
+      [Normal.standard([2]), Normal(mean: [1.0, 2], standardDeviation: 0.5)], weights: [1, 2])
+    let points = Tensor(rows: [[0.0, 0], [1, 1.5], [3, -2]])
+    expectClose(
+      vectors.score(points), valueAndGradient(of: { vectors.logProbability($0) }, at: points).gradient, 1e-13)
+    let positive = try Mixture([Exponential(rate: 1), Exponential(rate: 2)], weights: [1, 1])
+    #expect(positive.logProbability(Tensor([-1.0])).item() == -.infinity)
+    #expect(positive.score(Tensor([-1.0])).item() == 0)
     expectClose(law.logResponsibilities(x).exp().sum(-1), Tensor([1.0, 1, 1]), 1e-14)
     #expect(law.sample(0, using: &source).shape == [0])
   }
