@@ -37,6 +37,11 @@ struct Fixture: Decodable {
     let twoSample: [Double]
     let energy: Double
   }
+  struct BootstrapCase: Decodable {
+    let data: [Double]
+    let percentile: [Double]
+    let bca: [Double]
+  }
   struct KernelDensityCase: Decodable {
     let data: [[Double]]
     let x: [[Double]]
@@ -62,6 +67,7 @@ struct Fixture: Decodable {
   let dirichlet: DirichletCase
   let kolmogorovSurvival: [[Double]]
   let samples: Samples
+  let bootstrap: BootstrapCase
   let kernelDensity: KernelDensityCase
 
   static let scipy: Fixture = {

@@ -159,6 +159,20 @@ import Torch
     }
   }
 
+  @Test("both intervals of a biased, skewed statistic agree with scipy up to the noise of resampling")
+  func bootstrapParity() {
+    let item = Fixture.scipy.bootstrap
+    for (method, expected) in [(Bootstrap.Method.percentile, item.percentile), (.bca, item.bca)] {
+      var source = RandomSource(seed: 11)
+      let result = Bootstrap(method: method, resamples: 60_000)(item.data, using: &source) { values in
+        let mean = values.reduce(0, +) / Double(values.count)
+        return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+      }
+      expectClose(
+        [result.interval.lowerBound, result.interval.upperBound], expected, 0.02, floor: 0, "\(method)")
+    }
+  }
+
   @Test("the standard error is that of the mean, seeds decide, and skewed data shift the corrected interval")
   func properties() {
     var source = RandomSource(seed: 10)

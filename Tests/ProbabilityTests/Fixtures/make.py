@@ -118,6 +118,13 @@ cloud = (rng.normal(size=(40, 2)) @ [[1.0, 0.8], [0.0, 0.5]] + [100.0, -3.0]).ro
 queries = [[100.0, -3.0], [101.5, -2.0], [96.0, -5.0]]
 kde = stats.gaussian_kde(cloud.T)
 
+skewed = rng.exponential(size=15).round(4)
+intervals = {
+    method: stats.bootstrap((skewed,), np.var, n_resamples=400_000, method=name, vectorized=True, batch=10_000,
+                            rng=np.random.default_rng(1)).confidence_interval
+    for method, name in [("percentile", "percentile"), ("bca", "BCa")]
+}
+
 result = {
     "versions": {"scipy": scipy.__version__, "numpy": np.__version__, "mpmath": mpmath.__version__},
     "families": families,
@@ -139,6 +146,8 @@ result = {
         # scipy returns the root of the V-statistic.
         "energy": float(stats.energy_distance(u, v) ** 2),
     },
+    # 95 % intervals of the variance (dividing by n), a biased and skewed statistic.
+    "bootstrap": {"data": skewed.tolist()} | {k: [float(v.low), float(v.high)] for k, v in intervals.items()},
     "kernelDensity": {
         "data": cloud.tolist(), "x": queries, "logProbability": kde.logpdf(np.array(queries).T).tolist(),
         "factor": float(kde.factor),
