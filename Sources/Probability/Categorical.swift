@@ -46,7 +46,7 @@ public struct Categorical: Distribution {
 
   public func sample(_ count: Int, using source: inout RandomSource) -> Tensor {
     let weights = logProbabilities.detach().exp().reshape(-1, categories)
-    let draws = source.categorical(weights, count: count)
+    let draws = source.choices(weights, count: count)
     return draws.transposed.reshape([count] + eventShape)
   }
 
@@ -59,5 +59,13 @@ public struct Categorical: Distribution {
     let rows = logProbabilities.expand([x.size(0)] + logProbabilities.shape)
     return rows.gather(axis: -1, index).squeeze(-1).filled(where: outside, with: -.infinity)
       .filled(where: value.isNaN(), with: .nan).summed(overLast: eventShape.count)
+  }
+}
+
+extension RandomSource {
+  /// Categories by weights `[..., k]`: `[..., count]`, also for a count of 0, which libtorch refuses.
+  mutating func choices(_ weights: Tensor, count: Int) -> Tensor {
+    guard count == 0 else { return categorical(weights, count: count) }
+    return .zeros(weights.shape.dropLast() + [0], dtype: .int64, device: weights.device)
   }
 }

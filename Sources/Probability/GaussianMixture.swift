@@ -91,7 +91,7 @@ public struct GaussianMixture: ContinuousDistribution {
 
 extension GaussianMixture {
   public func sample(_ count: Int, using source: inout RandomSource) -> Tensor {
-    let chosen = source.categorical(Tensor(weights, device: means.device), count: count)
+    let chosen = source.choices(Tensor(weights, device: means.device), count: count)
     let z = source.normal([count, dimension], dtype: .double, device: means.device)
     guard components > 1 else { return means[0] + z.matmul(factors[0].transposed) }
     // Rows sorted by component make one matrix product a component, in place of one factor a row.

@@ -113,6 +113,15 @@ extension GaussianMixtureInterpolant {
       inBlocks(x) { local in local.average(componentVelocities(local)) }
     }
 
+    /// b and s from one evaluation, for the drifts b ± ε s.
+    public func velocityAndScore(_ x: Tensor) -> (velocity: Tensor, score: Tensor) {
+      let columns = inBlocks(x) { local in
+        .concatenate([local.average(componentVelocities(local)), -local.average(local.slopes)], axis: 1)
+      }
+      let d = marginal.dimension
+      return (columns[.all, 0..<d], columns[.all, d...])
+    }
+
     /// b and its divergence `[n]`, from one evaluation.
     public func velocityWithDivergence(_ x: Tensor) -> FieldWithDivergence {
       let columns = inBlocks(x) { local in

@@ -11,7 +11,9 @@ public struct KernelDensity: ContinuousDistribution {
   public let factor: Double
   /// The Cholesky factor of the kernels' covariance, `[d, d]`.
   private let cholesky: Tensor
-  /// L⁻¹ data, `[n, d]`, and half its squared lengths, `[n]`.
+  /// Distances are taken from the data's mean, where the expanded square loses the fewest digits.
+  private let centre: Tensor
+  /// L⁻¹(data − centre), `[n, d]`, and half its squared lengths, `[n]`.
   private let whitened: Tensor
   private let halfSquares: Tensor
   private let logNormaliser: Double
@@ -35,7 +37,8 @@ public struct KernelDensity: ContinuousDistribution {
     guard factor > 0, factor.isFinite else {
       throw check.error("factor", found: "\(factor)", expected: "a finite number > 0")
     }
-    let centred = rows - rows.mean(0)
+    centre = rows.mean(0)
+    let centred = rows - centre
     let covariance = centred.transposed.matmul(centred) / Double(n - 1)
     guard let cholesky = try? withTorchErrors({ covariance.cholesky() }) else {
       throw check.error("data", found: "on a hyperplane", expected: "a covariance of full rank")
@@ -43,15 +46,11 @@ public struct KernelDensity: ContinuousDistribution {
     self.data = rows
     self.factor = factor
     self.cholesky = cholesky * factor
-    centre = rows.mean(0)
     whitened = self.cholesky.triangularSolve(centred.transposed).transposed
     halfSquares = 0.5 * whitened.square().sum(-1)
     let logDeterminant = self.cholesky.diagonal().log().sum().item()
     logNormaliser = .log(Double(n)) + 0.5 * Double(d) * .log(2 * .pi) + logDeterminant
   }
-
-  /// Distances are taken from the data's mean, where the expanded square loses the fewest digits.
-  private let centre: Tensor
 
   public var eventShape: [Int] { [data.size(1)] }
 
@@ -72,17 +71,4 @@ public struct KernelDensity: ContinuousDistribution {
       return values.filled(where: infiniteRows(block), with: -.infinity)
     }
   }
-}
-
-/// KL(p‖q) from draws of p, as the mean of log p − log q + (q/p − 1) over them.
-///
-/// The added term has mean 0 where q is normalised and lives where p does; with it every summand, and so
-/// the estimate, is ≥ 0, and the variance vanishes as q → p. Against a model known by samples alone, let
-/// q be its ``KernelDensity``.
-/// - Parameters:
-///   - logP: log p at independent draws of p, `[n]`.
-///   - logQ: log q at the same points, `[n]`.
-public func klDivergence(logP: Tensor, logQ: Tensor) -> Estimate {
-  let gap = logQ.detach().to(.double) - logP.detach().to(.double)
-  return Estimate(meanOf: (gap.expm1() - gap).doubles)
 }

@@ -47,7 +47,7 @@ public struct Mixture<Component: Distribution>: Distribution {
 
   /// Every component draws its share, then the shares are put in the order of the chosen components.
   public func sample(_ count: Int, using source: inout RandomSource) -> Tensor {
-    let chosen = source.categorical(Tensor(logWeights.map { Double.exp($0) }), count: count)
+    let chosen = source.choices(Tensor(logWeights.map { Double.exp($0) }), count: count)
     let counts = chosen.binCount(minimumLength: components.count).integers
     var shares: [Tensor] = []
     for (component, share) in zip(components, counts) where share > 0 {
@@ -69,12 +69,22 @@ public struct Mixture<Component: Distribution>: Distribution {
     weighted { $0.logProbability(x) }.logSoftmax(0).transposed
   }
 
-  private func weighted(_ value: (Component) -> Tensor) -> Tensor {
+  fileprivate func weighted(_ value: (Component) -> Tensor) -> Tensor {
     Tensor.stack(zip(components, logWeights).map { value($0) + $1 })
   }
 }
 
-extension Mixture: LogDensity where Component: ContinuousDistribution {}
+extension Mixture: LogDensity where Component: ContinuousDistribution {
+  /// The components' scores, averaged by responsibility; 0 outside every support.
+  public func score(_ x: Tensor) -> Tensor {
+    let terms = weighted { $0.logProbability(x) }
+    let nowhere = terms.max(0) .== -.infinity
+    let responsibilities = terms.softmax(0).filled(where: nowhere, with: 0)
+    let scores = Tensor.stack(components.map { $0.score(x) })
+    let aligned = responsibilities.reshape([components.count, -1] + eventShape.map { _ in 1 })
+    return (aligned * scores).sum(0).to(x.dtype)
+  }
+}
 extension Mixture: ContinuousDistribution where Component: ContinuousDistribution {}
 
 extension Mixture where Component: UnivariateDistribution {

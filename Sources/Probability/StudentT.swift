@@ -81,6 +81,7 @@ public struct StudentT: QuantileDistribution, ContinuousDistribution {
       elementwise(degreesOfFreedom, u, u) { ν, u, _ in Self.standardCDF(ν, .sinh(u)) }
     }
     let z = standard.sinh().filled(where: p .== 0, with: -.infinity).filled(where: p .== 1, with: .infinity)
+      .filled(where: p .== 0.5, with: 0)
     return (location + scale * z).validLevels(p)
   }
 
