@@ -28,11 +28,11 @@ struct InterpolantTrain: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "\(Schedule.names.joined(separator: ", ")); one-sided-linear for a Gaussian base, else linear.",
+      "\(InterpolantSchedule.names.joined(separator: ", ")); one-sided-linear for a Gaussian base, else linear.",
       valueName: "name"))
   var schedule: String?
 
-  @Option(help: ArgumentHelp("\(Gamma.names.joined(separator: ", ")).", valueName: "name"))
+  @Option(help: ArgumentHelp("\(GammaSchedule.names.joined(separator: ", ")).", valueName: "name"))
   var gamma = "brownian"
 
   @Option(help: ArgumentHelp("a of γ = √(a t(1−t)).", valueName: "a"))
@@ -40,7 +40,7 @@ struct InterpolantTrain: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Fields to learn, among \(Field.allCases.map(\.rawValue).joined(separator: ", ")); `exact` between two mixtures.",
+      "Fields to learn, among \(InterpolantField.allCases.map(\.rawValue).joined(separator: ", ")); `exact` between two mixtures.",
       valueName: "b,eta,…"))
   var fields: String?
 
@@ -170,16 +170,16 @@ struct InterpolantTrain: ParsableCommand {
 
   private func interpolantOptions() throws -> InterpolantOptions {
     var options = InterpolantOptions()
-    guard let gammaValue = Gamma(name: gamma, scale: gammaScale) else {
-      throw ValidationError("--gamma \(gamma): expected \(Gamma.names.joined(separator: ", "))")
+    guard let gammaValue = GammaSchedule(name: gamma, scale: gammaScale) else {
+      throw ValidationError("--gamma \(gamma): expected \(GammaSchedule.names.joined(separator: ", "))")
     }
     guard gammaScale > 0 else {
       throw ValidationError("--gamma-scale \(gammaScale): a positive number is expected")
     }
     let scheduleName = schedule ?? (base == "gaussian" ? "one-sided-linear" : "linear")
-    guard let chosen = Schedule(name: scheduleName, gamma: gammaValue) else {
+    guard let chosen = InterpolantSchedule(name: scheduleName, gamma: gammaValue) else {
       throw ValidationError(
-        "--schedule \(scheduleName) with --gamma \(gamma): expected \(Schedule.names.joined(separator: ", ")); diffusive takes brownian"
+        "--schedule \(scheduleName) with --gamma \(gamma): expected \(InterpolantSchedule.names.joined(separator: ", ")); diffusive takes brownian"
       )
     }
     options.schedule = chosen
@@ -187,9 +187,9 @@ struct InterpolantTrain: ParsableCommand {
       separator: ",")
     if names != ["exact"] {
       options.fields = try names.map { name in
-        guard let field = Field(rawValue: String(name)) else {
+        guard let field = InterpolantField(rawValue: String(name)) else {
           throw ValidationError(
-            "--fields \(name): expected \(Field.allCases.map(\.rawValue).joined(separator: ", ")) or exact")
+            "--fields \(name): expected \(InterpolantField.allCases.map(\.rawValue).joined(separator: ", ")) or exact")
         }
         return field
       }

@@ -88,13 +88,13 @@ struct ReportCommand: ParsableCommand {
       """)
 
   @Argument(help: ArgumentHelp("Run folder.", valueName: "run"))
-  var run: String
+  var folder: String
 
   func run() throws {
-    let folder = try RunFolder(existing: URL(argument: run))
-    guard let data = FileManager.default.contents(atPath: folder.url.appending(path: "report.json").path)
+    let run = try RunFolder(existing: URL(argument: folder))
+    guard let data = FileManager.default.contents(atPath: run.url.appending(path: "report.json").path)
     else {
-      throw RunFolderError.missing(run + "/report.json")
+      throw RunFolderError.missing(folder + "/report.json")
     }
     print(String(decoding: data, as: UTF8.self))
   }

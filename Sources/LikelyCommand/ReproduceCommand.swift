@@ -31,9 +31,9 @@ struct ReproduceCommand: ParsableCommand {
     let experiments = try Experiments.matching(method)
     var failed = false
     for experiment in experiments {
-      let progress: (String) -> Void = common.quiet ? { _ in } : tell
+      let isQuiet = common.quiet
       let (result, page) = try Experiments.run(
-        experiment, seed: common.seed, scale: scale, random: random, progress: progress)
+        experiment, seed: common.seed, scale: scale, random: random, progress: { if !isQuiet { tell($0) } })
       print(json ? result.json.compact : result.plainText)
       if let out {
         let folder =

@@ -2,7 +2,7 @@ import Probability
 import Torch
 
 /// A conditional expectation that a network learns or a formula gives, as a function of (t, x).
-public enum Field: String, Sendable, Hashable, Codable, CaseIterable {
+public enum InterpolantField: String, Sendable, Hashable, Codable, CaseIterable {
   /// b = E[İ + γ̇ z | x_t = x], the velocity of the probability flow.
   case velocity = "b"
   /// v = E[İ | x_t = x].
@@ -22,12 +22,12 @@ public enum Field: String, Sendable, Hashable, Codable, CaseIterable {
 /// A field as a linear combination of learned fields, the point itself and a constant vector:
 /// Σ cₖ fₖ(t, x) + c·x + m. Divergences combine the same way.
 public struct FieldCombination: Sendable {
-  public var terms: [(field: Field, coefficient: Double)]
+  public var terms: [(field: InterpolantField, coefficient: Double)]
   public var identity: Double = 0
   /// The factor on the mean of x₁, where a formula needs it.
   public var meanOfEnd: Double = 0
 
-  init(_ terms: [(Field, Double)], identity: Double = 0, meanOfEnd: Double = 0) {
+  init(_ terms: [(InterpolantField, Double)], identity: Double = 0, meanOfEnd: Double = 0) {
     // A vanishing coefficient drops its field, so that a field that diverges there is not asked: 0 · ∞.
     self.terms = terms.filter { $0.1 != 0 }.map { (field: $0.0, coefficient: $0.1) }
     (self.identity, self.meanOfEnd) = (identity, meanOfEnd)
@@ -40,7 +40,7 @@ public struct FieldCombination: Sendable {
   }
 
   func adding(_ other: FieldCombination) -> FieldCombination {
-    var sums: [(Field, Double)] = terms.map { ($0.field, $0.coefficient) }
+    var sums: [(InterpolantField, Double)] = terms.map { ($0.field, $0.coefficient) }
     for term in other.terms {
       if let i = sums.firstIndex(where: { $0.0 == term.field }) {
         sums[i].1 += term.coefficient
@@ -57,18 +57,18 @@ public struct FieldCombination: Sendable {
 ///
 /// Two-sided: x = α η₀ + β η₁ + γ η_z and b = α̇ η₀ + β̇ η₁ + γ̇ η_z. One-sided: x = α η_z + β η₁.
 struct FieldConversion {
-  let kind: Schedule.Kind
+  let kind: InterpolantSchedule.Kind
   let at: ScheduleValues
-  let learned: Set<Field>
+  let learned: Set<InterpolantField>
 
-  init(_ schedule: Schedule, at t: Double, learned: Set<Field>) {
+  init(_ schedule: InterpolantSchedule, at t: Double, learned: Set<InterpolantField>) {
     kind = schedule.kind
     at = schedule.values(at: t)
     self.learned = learned
   }
 
   /// `nil` where the learned fields do not determine the one asked for.
-  func combination(for field: Field) -> FieldCombination? {
+  func combination(for field: InterpolantField) -> FieldCombination? {
     if learned.contains(field) { return FieldCombination([(field, 1)]) }
     return switch field {
     case .velocity: velocity

@@ -75,7 +75,7 @@ public struct InterpolantData {
 
   /// Checks that the parts fit each other and the schedule.
   /// - Throws: ``InterpolantError`` naming what does not.
-  func validate(_ schedule: Schedule) throws {
+  func validate(_ schedule: InterpolantSchedule) throws {
     let d = target.dimension
     if case .rows(let rows) = target {
       guard rows.size(0) >= 2 else { throw InterpolantError.tooFewRows(found: rows.size(0), needed: 2) }

@@ -7,7 +7,7 @@ public struct InterpolantDiagnosis: Sendable {
   /// One time.
   public struct Row: Sendable {
     public let time: Double
-    public let field: Field
+    public let field: InterpolantField
     /// The loss E[½|f̂|² − τ·f̂] at this time.
     public let loss: Estimate
     /// ½E|f̂ − f|² against exact fields, where there are any.
@@ -19,7 +19,7 @@ public struct InterpolantDiagnosis: Sendable {
   /// The root mean square of αη₀ + βη₁ + γη_z − x, where all three are learned, by time.
   public let identityResiduals: [(time: Double, residual: Double)]
   /// ∫ excess dt by field, where there are exact fields.
-  public let totalExcess: [Field: Double]
+  public let totalExcess: [InterpolantField: Double]
 
   /// (1/ε) ΔL_b + ε ΔL_s at noise levels, where exact fields are known for b and the score follows.
   public func klBounds(_ levels: [Double]) -> [(epsilon: Double, bound: Double)] {
@@ -49,7 +49,7 @@ extension InterpolantModel {
     let loss = InterpolantLoss(schedule: schedule, antithetic: antithetic)
     var rows: [InterpolantDiagnosis.Row] = []
     var residuals: [(time: Double, residual: Double)] = []
-    var totals: [Field: Double] = [:]
+    var totals: [InterpolantField: Double] = [:]
     try withoutGradient {
       for k in 0..<times {
         let t = (Double(k) + 0.5) / Double(times)
@@ -100,7 +100,7 @@ extension InterpolantModel {
   }
 
   /// ½E|f̂ − f|² and E|f̂ − f|²/E|f|² in the data's coordinates at points of the exact law.
-  private func compare(_ field: Field, _ exact: ExactFields, _ t: Double, _ points: Tensor) -> (
+  private func compare(_ field: InterpolantField, _ exact: ExactFields, _ t: Double, _ points: Tensor) -> (
     Estimate, Double
   ) {
     let truth = exact(field, t, points)

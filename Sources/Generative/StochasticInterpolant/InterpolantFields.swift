@@ -3,9 +3,9 @@ import Torch
 
 /// A weighted sum of fields, such as b + ε s.
 public struct FieldSum: Sendable {
-  public let terms: [(field: Field, weight: Double)]
+  public let terms: [(field: InterpolantField, weight: Double)]
 
-  public init(_ terms: [(Field, Double)]) {
+  public init(_ terms: [(InterpolantField, Double)]) {
     // A zero weight asks nothing: the score is infinite where there is no noise, and 0 · ∞ is no number.
     self.terms = terms.filter { $0.1 != 0 }.map { (field: $0.0, weight: $0.1) }
   }
@@ -33,11 +33,11 @@ public enum DivergenceRule: Sendable {
 ///
 /// Points are `[n, d]`, conditions `[n, k]`; all rows are at the same time.
 public protocol InterpolantFields {
-  var schedule: Schedule { get }
+  var schedule: InterpolantSchedule { get }
   var dimension: Int { get }
 
   /// Whether the field can be given between the ends.
-  func provides(_ field: Field) -> Bool
+  func provides(_ field: InterpolantField) -> Bool
 
   /// The sum of fields at the points, with their shape.
   func callAsFunction(_ sum: FieldSum, _ t: Double, _ x: Tensor, condition: Tensor?) -> Tensor
@@ -49,7 +49,7 @@ public protocol InterpolantFields {
 
 extension InterpolantFields {
   /// A single field.
-  public func callAsFunction(_ field: Field, _ t: Double, _ x: Tensor, condition: Tensor? = nil) -> Tensor {
+  public func callAsFunction(_ field: InterpolantField, _ t: Double, _ x: Tensor, condition: Tensor? = nil) -> Tensor {
     self(FieldSum([(field, 1)]), t, x, condition: condition)
   }
 
@@ -67,12 +67,12 @@ extension InterpolantFields {
 
 /// The exact fields between two Gaussian mixtures.
 public struct ExactFields: InterpolantFields, Sendable {
-  public let schedule: Schedule
+  public let schedule: InterpolantSchedule
   public let mixtures: GaussianMixtureInterpolant
 
   /// - Throws: ``InterpolantError`` for schedules whose ends are not independent, or a base that is not N(0, I)
   ///   where the schedule is one-sided; `ParameterError` where dimensions differ.
-  public init(from base: GaussianMixture, to target: GaussianMixture, schedule: Schedule) throws {
+  public init(from base: GaussianMixture, to target: GaussianMixture, schedule: InterpolantSchedule) throws {
     guard schedule.kind != .mirror else { throw InterpolantError.exactFieldsNeedIndependentEnds }
     if schedule.kind == .oneSided, !base.isStandardNormal { throw InterpolantError.oneSidedNeedsGaussianBase }
     mixtures = try GaussianMixtureInterpolant(from: base, to: target)
@@ -80,7 +80,7 @@ public struct ExactFields: InterpolantFields, Sendable {
   }
 
   public var dimension: Int { mixtures.target.dimension }
-  public func provides(_ field: Field) -> Bool { field != .energy }
+  public func provides(_ field: InterpolantField) -> Bool { field != .energy }
 
   /// The mixture of x_t.
   public func marginal(at t: Double) -> GaussianMixture { mixtures.at(schedule.values(at: t)).marginal }
@@ -95,7 +95,7 @@ public struct ExactFields: InterpolantFields, Sendable {
     return (result ?? .zeros(like: x)).to(like: x)
   }
 
-  private func value(_ field: Field, _ slice: GaussianMixtureInterpolant.Slice, _ x: Tensor) -> Tensor {
+  private func value(_ field: InterpolantField, _ slice: GaussianMixtureInterpolant.Slice, _ x: Tensor) -> Tensor {
     switch field {
     case .velocity: slice.velocity(x)
     case .drift: schedule.kind == .oneSided ? slice.velocity(x) : slice.interpolantVelocity(x)

@@ -7,8 +7,8 @@ import Training
 extension InterpolantModel {
   private struct Description: Codable {
     var version = 1
-    var schedule: Schedule
-    var fields: [Field]
+    var schedule: InterpolantSchedule
+    var fields: [InterpolantField]
     var network: NetworkOptions
     var precision: Precision
     var dimension: Int

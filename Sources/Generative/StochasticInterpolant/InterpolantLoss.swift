@@ -17,10 +17,10 @@ struct InterpolantBatch {
 /// minimum is ½E|f̂ − f|². Antithetic pairs x_t^± = I ± γz share x₀, x₁, z and t and go through the network in
 /// one pass; the singular parts of their targets then cancel to a finite variance.
 public struct InterpolantLoss: Sendable {
-  public let schedule: Schedule
+  public let schedule: InterpolantSchedule
   public let isAntithetic: Bool
 
-  public init(schedule: Schedule, antithetic: Bool) {
+  public init(schedule: InterpolantSchedule, antithetic: Bool) {
     self.schedule = schedule
     // Without extra noise the pair would be one point twice.
     isAntithetic = antithetic && schedule.kind != .oneSided && schedule.hasNoise
@@ -30,7 +30,7 @@ public struct InterpolantLoss: Sendable {
   private struct Columns {
     let alpha, alphaDot, beta, betaDot, gamma, gammaDot: Tensor
 
-    init(_ schedule: Schedule, _ times: [Double], like x: Tensor) {
+    init(_ schedule: InterpolantSchedule, _ times: [Double], like x: Tensor) {
       var values = [Float]()
       values.reserveCapacity(6 * times.count)
       for t in times {
@@ -47,7 +47,7 @@ public struct InterpolantLoss: Sendable {
   }
 
   /// The points, their times and the targets of every field, ± stacked where antithetic.
-  private func points(_ batch: InterpolantBatch, _ fields: [Field]) -> (
+  private func points(_ batch: InterpolantBatch, _ fields: [InterpolantField]) -> (
     x: Tensor, times: Tensor, targets: [Tensor]
   ) {
     let c = Columns(schedule, batch.times, like: batch.end)
@@ -94,7 +94,7 @@ public struct InterpolantLoss: Sendable {
   }
 
   /// The loss of every row (mean of a pair), `[n]`, for fields given by any model at one time.
-  func rows(_ fields: some InterpolantFields, _ field: Field, _ batch: InterpolantBatch) -> Tensor {
+  func rows(_ fields: some InterpolantFields, _ field: InterpolantField, _ batch: InterpolantBatch) -> Tensor {
     let (x, _, targets) = points(batch, [field])
     let condition = batch.condition.map { isAntithetic ? .concatenate([$0, $0]) : $0 }
     let value = fields(field, batch.times[0], x, condition: condition)

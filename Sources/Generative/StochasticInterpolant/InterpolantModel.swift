@@ -30,7 +30,7 @@ public final class InterpolantModel {
 
   /// The exact model between two mixtures.
   public convenience init(
-    exactFrom base: GaussianMixture, to target: GaussianMixture, schedule: Schedule, columns: [String]? = nil
+    exactFrom base: GaussianMixture, to target: GaussianMixture, schedule: InterpolantSchedule, columns: [String]? = nil
   ) throws {
     let fields = try ExactFields(from: base, to: target, schedule: schedule)
     self.init(
@@ -39,7 +39,7 @@ public final class InterpolantModel {
       columns: columns ?? (0..<target.dimension).map { "x\($0 + 1)" })
   }
 
-  public var schedule: Schedule { fields.schedule }
+  public var schedule: InterpolantSchedule { fields.schedule }
   public var dimension: Int { fields.dimension }
 
   /// One-hot rows for a class.

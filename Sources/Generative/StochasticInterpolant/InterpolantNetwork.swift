@@ -56,19 +56,19 @@ public final class InterpolantNetwork: Module {
   public let energy: (any FieldNetwork)?
 
   public let options: NetworkOptions
-  public let fields: [Field]
+  public let fields: [InterpolantField]
 
   /// - Parameters:
   ///   - dimension: d of the points.
   ///   - conditions: columns of the condition, 0 for none.
   public init(
-    fields: [Field], dimension: Int, conditions: Int = 0, options: NetworkOptions,
+    fields: [InterpolantField], dimension: Int, conditions: Int = 0, options: NetworkOptions,
     using random: inout RandomSource
   ) {
     self.options = options
     self.fields = fields
     let context = options.timeEmbedding.width + conditions
-    func network(_ field: Field) -> (any FieldNetwork)? {
+    func network(_ field: InterpolantField) -> (any FieldNetwork)? {
       guard fields.contains(field) else { return nil }
       // Every field has its own stream, so that adding one does not change the others.
       var stream = random.split(field.rawValue)
@@ -94,7 +94,7 @@ public final class InterpolantNetwork: Module {
     _ = random.next()
   }
 
-  func network(for field: Field) -> any FieldNetwork {
+  func network(for field: InterpolantField) -> any FieldNetwork {
     let found =
       switch field {
       case .velocity: velocity
@@ -123,7 +123,7 @@ public final class InterpolantNetwork: Module {
   }
 
   /// The value of a learned field; of the energy its score −∇E.
-  func callAsFunction(_ field: Field, _ x: Tensor, context: Tensor) -> Tensor {
+  func callAsFunction(_ field: InterpolantField, _ x: Tensor, context: Tensor) -> Tensor {
     let network = network(for: field)
     guard field == .energy else { return network(x, context: context) }
     return scoreOfEnergy(network, x, context)
@@ -144,17 +144,17 @@ public final class InterpolantNetwork: Module {
 
 /// Fields that networks learned, and all that follow from them.
 public final class LearnedFields: InterpolantFields {
-  public let schedule: Schedule
+  public let schedule: InterpolantSchedule
   public let dimension: Int
   public let network: InterpolantNetwork
   public let precision: Precision
   /// E[x₁] for a row, `[1, d]`, or a table `[k, d]` that one-hot conditions pick from.
   public let meanOfEnd: Tensor
 
-  private let learned: Set<Field>
+  private let learned: Set<InterpolantField>
 
   public init(
-    _ network: InterpolantNetwork, schedule: Schedule, dimension: Int, meanOfEnd: Tensor,
+    _ network: InterpolantNetwork, schedule: InterpolantSchedule, dimension: Int, meanOfEnd: Tensor,
     precision: Precision = .float32
   ) {
     self.network = network
@@ -165,7 +165,7 @@ public final class LearnedFields: InterpolantFields {
     learned = Set(network.fields)
   }
 
-  public func provides(_ field: Field) -> Bool {
+  public func provides(_ field: InterpolantField) -> Bool {
     FieldConversion(schedule, at: 0.4, learned: learned).combination(for: field) != nil
   }
 

@@ -201,7 +201,7 @@ public struct InterpolantReport {
   }
 }
 
-extension Schedule {
+extension InterpolantSchedule {
   /// For a person.
   public var title: String {
     switch self {
@@ -219,7 +219,7 @@ extension Schedule {
   }
 }
 
-extension Gamma {
+extension GammaSchedule {
   var title: String {
     switch self {
     case .brownian(let a): "= √(\(a) t(1−t))"

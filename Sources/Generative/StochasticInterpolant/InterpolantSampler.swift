@@ -9,7 +9,7 @@ public enum NoiseLevel: Sendable, Hashable, Codable {
   /// ε · (noise scale of the schedule): vanishes where the score diverges, so that ε s stays bounded.
   case scheduled(Double)
 
-  func callAsFunction(_ t: Double, _ schedule: Schedule) -> Double {
+  func callAsFunction(_ t: Double, _ schedule: InterpolantSchedule) -> Double {
     switch self {
     case .constant(let epsilon): epsilon
     case .scheduled(let epsilon): epsilon * schedule.noiseScale(schedule.values(at: t))
@@ -110,7 +110,7 @@ extension InterpolantModel {
   }
 
   /// - Throws: ``InterpolantError`` where the field does not follow from the learned ones.
-  func require(_ field: Field) throws {
+  func require(_ field: InterpolantField) throws {
     guard fields.provides(field) else {
       throw InterpolantError.notDerivable(
         field: field.rawValue, learned: (fields as? LearnedFields)?.network.fields.map(\.rawValue) ?? [])

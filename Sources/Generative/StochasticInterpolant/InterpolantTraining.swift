@@ -5,8 +5,8 @@ import Training
 
 /// What is trained, and how.
 public struct InterpolantOptions: Sendable, Codable, Hashable {
-  public var schedule = Schedule.oneSidedLinear
-  public var fields: [Field] = [.velocity, .denoiser]
+  public var schedule = InterpolantSchedule.oneSidedLinear
+  public var fields: [InterpolantField] = [.velocity, .denoiser]
   /// Antithetic pairs; without effect on schedules without extra noise.
   public var isAntithetic = true
   /// Times are drawn from [cap, 1 − cap]. `nil` takes 2·10⁻⁴ where the score or the energy is learned, else 10⁻⁵.
@@ -38,7 +38,7 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
     try require(
       !fields.isEmpty && Set(fields).count == fields.count, "--fields",
       fields.map(\.rawValue).joined(separator: ","),
-      "distinct names among \(Field.allCases.map(\.rawValue).joined(separator: ", "))")
+      "distinct names among \(InterpolantField.allCases.map(\.rawValue).joined(separator: ", "))")
     try require((0..<0.5).contains(cap), "--t-cap", "\(cap)", "a time in [0, 0.5)")
     try require(batchSize >= 1, "--batch", "\(batchSize)", "at least 1")
     try require(learningRate > 0 && learningRate.isFinite, "--lr", "\(learningRate)", "a positive number")

@@ -13,7 +13,7 @@ extension ScheduleValues {
 }
 
 /// The noise level γ(t), zero at t = 0 and t = 1.
-public enum Gamma: Sendable, Hashable, Codable {
+public enum GammaSchedule: Sendable, Hashable, Codable {
   /// √(a t(1−t)), a Brownian bridge of variance a; γγ̇ = a(1−2t)/2 does not vanish at the ends.
   case brownian(a: Double = 1)
   /// t(1−t).
@@ -47,13 +47,13 @@ public enum Gamma: Sendable, Hashable, Codable {
 }
 
 /// How x_t joins x₀ (t = 0) to x₁ (t = 1).
-public enum Schedule: Sendable, Hashable, Codable {
+public enum InterpolantSchedule: Sendable, Hashable, Codable {
   /// α = 1−t, β = t.
-  case linear(Gamma)
+  case linear(GammaSchedule)
   /// α = √(1−γ²) cos(πt/2), β = √(1−γ²) sin(πt/2), for γ < 1: keeps α² + β² + γ² = 1.
-  case trigonometric(Gamma)
+  case trigonometric(GammaSchedule)
   /// α = cos(πt/2), β = sin(πt/2), whatever γ.
-  case cosine(Gamma)
+  case cosine(GammaSchedule)
   /// α = cos²(πt) before 1/2, β = cos²(πt) after, γ = sin²(πt): through pure noise at 1/2.
   case encodeDecode
   /// α = |cos πt| before 1/2, β = |cos πt| after, γ = sin(πt): the same with α² + β² + γ² = 1.
@@ -65,7 +65,7 @@ public enum Schedule: Sendable, Hashable, Codable {
   /// x₀ Gaussian: α = √(1−t²), β = t; the score diffusion of variance one.
   case oneSidedVP
   /// x₀ = x₁: x_t = x₁ + γ z.
-  case mirror(Gamma)
+  case mirror(GammaSchedule)
   /// From a point x₀: α = 1−t², β = t², γ = √(2a t(1−t)), so that dI/dt vanishes at 0.
   case diffusive(a: Double)
 
@@ -98,7 +98,7 @@ public enum Schedule: Sendable, Hashable, Codable {
   /// The coefficients at a time in [0, 1].
   public func values(at t: Double) -> ScheduleValues {
     let quarter = Double.pi / 2
-    func with(_ gamma: Gamma, _ a: Double, _ aDot: Double, _ b: Double, _ bDot: Double) -> ScheduleValues {
+    func with(_ gamma: GammaSchedule, _ a: Double, _ aDot: Double, _ b: Double, _ bDot: Double) -> ScheduleValues {
       let (square, product) = gamma.squareAndProduct(at: t)
       return ScheduleValues(
         alpha: a, beta: b, alphaDot: aDot, betaDot: bDot, gammaSquared: square, gammaGammaDot: product)
@@ -139,7 +139,7 @@ public enum Schedule: Sendable, Hashable, Codable {
 }
 
 /// Names on the command line and in configurations.
-extension Schedule {
+extension InterpolantSchedule {
   public static let names = [
     "linear", "trig", "cosine", "enc-dec", "enc-dec-vp", "one-sided-linear", "one-sided-trig", "one-sided-vp",
     "mirror", "diffusive",
@@ -148,7 +148,7 @@ extension Schedule {
   /// - Parameters:
   ///   - name: one of ``names``.
   ///   - gamma: for those that leave it open.
-  public init?(name: String, gamma: Gamma) {
+  public init?(name: String, gamma: GammaSchedule) {
     switch name {
     case "linear": self = .linear(gamma)
     case "trig": self = .trigonometric(gamma)
@@ -165,7 +165,7 @@ extension Schedule {
   }
 }
 
-extension Gamma {
+extension GammaSchedule {
   public static let names = ["brownian", "quadratic", "sine", "sigmoid", "zero"]
 
   /// - Parameter scale: the a of the Brownian bridge, > 0.
