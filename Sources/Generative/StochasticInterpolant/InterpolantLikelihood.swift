@@ -16,7 +16,7 @@ public struct LikelihoodOptions: Sendable, Hashable {
     case proxyReverse = "proxy-reverse"
   }
   public var method = Method.ode
-  /// Steps of the integration; rounded up to a multiple of four for the flow.
+  /// Steps of the integration, at least 1.
   public var steps = 100
   /// Hutchinson probes; `nil` takes the exact divergence up to 64 dimensions and 4 probes beyond.
   public var probes: Int?
@@ -144,7 +144,7 @@ extension InterpolantModel {
     }
     if options.isAdaptive { return try adaptiveFlow(x, condition, options, probes, from, to, atEnd) }
 
-    let steps = (options.steps + 3) / 4 * 4
+    let steps = options.steps
     let grid = TimeGrid.uniform(from: from, to: to, steps: steps)
     let weights = BooleRule.weights(steps: steps, h: (to - from) / Double(steps))
     // ∫ div b dt along the way; one column a probe, so that their spread gives a standard error.
