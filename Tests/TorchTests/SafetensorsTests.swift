@@ -89,6 +89,10 @@ import Torch
       (#"{"a":{"dtype":"U8","dtype":"I8","shape":[8],"data_offsets":[0,8]}}"#, 8, .duplicateName),
       ("{\"a\u{1}\":{}}", 0, .malformedHeader),
       ("{} x", 0, .malformedHeader),
+      (
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[\(String(repeating: "1,", count: 64))1],\"data_offsets\":[0,1]}}",
+        1, .badShape
+      ),
       (String(repeating: "[", count: 5000), 0, .malformedHeader),
     ])
   func faults(header: String, dataCount: Int, kind: StorageError.Kind) throws {
