@@ -122,6 +122,9 @@ ct_tensor ct_lerp(ct_tensor a, ct_tensor b, double weight) {
 ct_tensor ct_addcmul(ct_tensor a, ct_tensor b, ct_tensor c, double value) {
   return bridge::tensor([&] { return at::addcmul(borrow(a), borrow(b), borrow(c), value); });
 }
+ct_tensor ct_add_scaled(ct_tensor a, ct_tensor b, double factor) {
+  return bridge::tensor([&] { return at::add(borrow(a), borrow(b), factor); });
+}
 ct_tensor ct_scalar_minus(double a, ct_tensor b) {
   return bridge::tensor([&] { auto x = borrow(b); return at::rsub(x, scalar(x, a)); });
 }

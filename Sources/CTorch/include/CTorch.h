@@ -137,6 +137,7 @@ ct_tensor ct_clamp(ct_tensor a, double low, double high);
 ct_tensor ct_quantile(ct_tensor a, ct_tensor q, int64_t axis, bool keep);
 ct_tensor ct_lerp(ct_tensor a, ct_tensor b, double weight);
 ct_tensor ct_addcmul(ct_tensor a, ct_tensor b, ct_tensor c, double value);
+ct_tensor ct_add_scaled(ct_tensor a, ct_tensor b, double factor);
 ct_tensor ct_scalar_minus(double a, ct_tensor b);
 ct_tensor ct_scalar_over(double a, ct_tensor b);
 ct_tensor ct_scalar_pow(double a, ct_tensor b);

@@ -4,6 +4,11 @@ public struct FieldWithDivergence: Sendable {
   public let value: Tensor
   /// Σᵢ ∂fᵢ/∂xᵢ, `[batch]`.
   public let divergence: Tensor
+
+  public init(value: Tensor, divergence: Tensor) {
+    self.value = value
+    self.divergence = divergence
+  }
 }
 
 /// How a divergence is found.

@@ -82,6 +82,10 @@ extension Tensor {
   public func lerp(_ other: Tensor, weight: Double) -> Tensor {
     binary("lerp", other) { ct_lerp($0, $1, weight) }
   }
+  /// self + factor·b, in one pass.
+  public func adding(_ b: Tensor, scaledBy factor: Double) -> Tensor {
+    binary("adding(scaledBy:)", b) { ct_add_scaled($0, $1, factor) }
+  }
   /// self + value·b·c.
   public func adding(_ b: Tensor, times c: Tensor, value: Double = 1) -> Tensor {
     ternary("adding(times:)", b, c) { ct_addcmul($0, $1, $2, value) }

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import Likely
+
+/// Options of every verb.
+struct CommonOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Seed of all randomness.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Option(help: ArgumentHelp("cpu, cuda or cuda:N.", valueName: "device"))
+  var device = "cpu"
+
+  @Option(help: ArgumentHelp("Threads of an operation; 0 takes what libtorch chooses.", valueName: "n"))
+  var threads = 0
+
+  @Flag(name: .shortAndLong, help: "No progress on standard error.")
+  var quiet = false
+
+  func validate() throws {
+    guard let device = Device(device) else {
+      throw ValidationError("--device \(device): expected cpu, cuda or cuda:N")
+    }
+    guard device == .cpu || Device.isCUDAAvailable else {
+      throw ValidationError("--device \(device): the libtorch in use has no CUDA device; use cpu")
+    }
+    guard threads >= 0 else { throw ValidationError("--threads \(threads): at least 0") }
+  }
+
+  /// Applies the thread count and gives the random source.
+  func start() -> RandomSource {
+    if threads > 0 { Libtorch.threads = threads }
+    return RandomSource(seed: seed)
+  }
+
+  var target: Device { Device(device) ?? .cpu }
+}
+
+/// Prints to standard error.
+func tell(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+
+extension URL {
+  /// A path of the command line.
+  init(argument: String) { self.init(fileURLWithPath: argument) }
+}

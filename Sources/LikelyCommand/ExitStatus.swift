@@ -1,0 +1,64 @@
+import ArgumentParser
+import Foundation
+import Likely
+
+/// Exit codes of sysexits.h.
+enum ExitStatus {
+  static let usage: Int32 = 64
+  static let badData: Int32 = 65
+  static let missingInput: Int32 = 66
+  static let internalError: Int32 = 70
+  static let cannotCreate: Int32 = 73
+  static let cannotWrite: Int32 = 74
+  static let tryAgain: Int32 = 75
+
+  /// The code of an error of the library; `nil` for those that the argument parser reports itself.
+  static func code(of error: any Error) -> Int32? {
+    switch error {
+    case let error as InterpolantError:
+      switch error {
+      case .dimensionMismatch, .nonFiniteData, .pairsDiffer, .tooFewRows, .columnsDiffer: badData
+      default: usage
+      }
+    case let error as TableError: tableCode(error)
+    case let error as StorageError: storageCode(error)
+    case let error as FileWriteError: error.step == .create ? cannotCreate : cannotWrite
+    case let error as RunFolderError:
+      switch error {
+      case .missing: missingInput
+      case .occupied, .notWritable: cannotCreate
+      case .unreadable: badData
+      }
+    case let error as TrainingError:
+      switch error {
+      case .interrupted: tryAgain
+      case .nothingToResume: missingInput
+      case .nonFinite, .mismatch: badData
+      }
+    case is DataSetError: missingInput
+    case is InterpolantFileError, is ModuleStateError, is GaussianMixtureFileError, is ParameterError,
+      is SolverError:
+      badData
+    case is ConfigurationFileError, is UnknownExperiment: usage
+    case is ConstantColumnsError: badData
+    case is TorchError: internalError
+    default: nil
+    }
+  }
+
+  private static func tableCode(_ error: TableError) -> Int32 {
+    switch error.kind {
+    case .missingFile: missingInput
+    case .unknownColumn, .duplicateColumn, .unsupportedFormat: usage
+    default: badData
+    }
+  }
+
+  private static func storageCode(_ error: StorageError) -> Int32 {
+    switch error.kind {
+    case .missing, .cannotRead: missingInput
+    case .cannotWrite: cannotWrite
+    default: badData
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import RealModule
+import Torch
+
+/// A mixture of normals on ℝᵈ with full covariances, in `Double`.
+///
+/// All components are evaluated at once: K triangular solves batched over the rows, in blocks of bounded
+/// memory. One Cholesky factor a component is found when the mixture is made.
+public struct GaussianMixture: ContinuousDistribution {
+  /// Normalised, one a component.
+  public let weights: [Double]
+  /// `[K, d]`.
+  public let means: Tensor
+  /// `[K, d, d]`.
+  public let covariances: Tensor
+  /// Lower Cholesky factors of the covariances, `[K, d, d]`.
+  public let factors: Tensor
+  /// log wₖ − ½ log det 2πCₖ, `[K, 1]`.
+  private let logScales: Tensor
+
+  /// - Parameters:
+  ///   - weights: K of them, finite, ≥ 0 and not all 0; they are divided by their sum.
+  ///   - means: `[K, d]`, finite.
+  ///   - covariances: `[K, d, d]`, symmetric to 1e-8 of their largest element and positive definite.
+  /// - Throws: ``ParameterError``, naming the component.
+  public init(weights: [Double], means: Tensor, covariances: Tensor) throws(ParameterError) {
+    let check = ParameterCheck("GaussianMixture")
+    let k = weights.count
+    guard k > 0 else { throw check.error("weights", found: "empty", expected: "one a component") }
+    guard means.rank == 2, means.size(0) == k, means.size(1) > 0 else {
+      throw check.error(
+        "means", found: "of shape \(means.shape)", expected: "[\(k), d], as there are \(k) weights")
+    }
+    let d = means.size(1)
+    guard covariances.shape == [k, d, d] else {
+      throw check.error("covariances", found: "of shape \(covariances.shape)", expected: "[\(k), \(d), \(d)]")
+    }
+    try check.require("weights", Tensor(weights), "finite numbers ≥ 0") { $0.isFinite() .& ($0 .>= 0) }
+    guard weights.reduce(0, +) > 0 else {
+      throw check.error("weights", found: "0 throughout", expected: "a positive sum")
+    }
+    try check.finite("means", means)
+    try check.finite("covariances", covariances)
+    let matrices = covariances.to(.double)
+    for i in 0..<k {
+      guard let reason = Self.defect(of: matrices[i]) else { continue }
+      throw check.error(
+        "covariances", found: "\(reason) in component \(i)", expected: "symmetric positive definite matrices")
+    }
+    self.init(unchecked: weights, means.to(.double), matrices)
+  }
+
+  /// For parameters that are known to be good.
+  init(unchecked weights: [Double], _ means: Tensor, _ covariances: Tensor, factors: Tensor? = nil) {
+    let total = weights.reduce(0, +)
+    self.weights = weights.map { $0 / total }
+    self.means = means
+    self.covariances = covariances
+    self.factors = factors ?? covariances.cholesky()
+    let logWeights = Tensor(self.weights, device: means.device).log()
+    let d = Double(means.size(-1))
+    let halfLogDeterminants = self.factors.diagonal().log().sum(-1)
+    logScales = (logWeights - halfLogDeterminants - 0.5 * d * Double.log(2 * .pi)).unsqueeze(-1)
+  }
+
+  /// N(0, I) on ℝᵈ.
+  public static func standardNormal(dimension: Int) -> GaussianMixture {
+    let identity = Tensor.identity(dimension, dtype: .double).unsqueeze(0)
+    return GaussianMixture(
+      unchecked: [1], .zeros([1, dimension], dtype: .double), identity, factors: identity)
+  }
+
+  /// Why a matrix is no covariance, if it is none.
+  static func defect(of matrix: Tensor) -> String? {
+    let gap = (matrix - matrix.transposed).abs().max().item()
+    if gap > 1e-8 * matrix.abs().max().item() { return "an asymmetry of \(gap)" }
+    if (try? withTorchErrors { matrix.cholesky() }) != nil { return nil }
+    return "a least eigenvalue of \(matrix.eigh().values[0].item())"
+  }
+
+  public var components: Int { weights.count }
+  public var dimension: Int { means.size(-1) }
+  public var eventShape: [Int] { [dimension] }
+
+  /// On another device.
+  public func to(device: Device) -> GaussianMixture {
+    GaussianMixture(
+      unchecked: weights, means.to(device: device), covariances.to(device: device),
+      factors: factors.to(device: device))
+  }
+}
+
+extension GaussianMixture {
+  public func sample(_ count: Int, using source: inout RandomSource) -> Tensor {
+    let chosen = source.choices(Tensor(weights, device: means.device), count: count)
+    let z = source.normal([count, dimension], dtype: .double, device: means.device)
+    guard components > 1 else { return means[0] + z.matmul(factors[0].transposed) }
+    // Rows sorted by component make one matrix product a component, in place of one factor a row.
+    let order = chosen.sorted().indices
+    var start = 0
+    var shares: [Tensor] = []
+    for (i, share) in chosen.binCount(minimumLength: components).integers.enumerated() {
+      shares.append(means[i] + z[start..<start + share].matmul(factors[i].transposed))
+      start += share
+    }
+    return Tensor.concatenate(shares).select(axis: 0, order.sorted().indices)
+  }
+
+  public func logProbability(_ x: Tensor) -> Tensor {
+    requireRows(x)
+    return x.inBlocks(of: blockRows) { block in
+      componentTerms(whitened(block)).logSumExp(0).filled(where: infiniteRows(block), with: -.infinity)
+    }
+  }
+
+  public func score(_ x: Tensor) -> Tensor {
+    requireRows(x)
+    return x.inBlocks(of: blockRows) { block in
+      let (slopes, responsibilities) = slopesAndResponsibilities(block)
+      return -(responsibilities.unsqueeze(1) * slopes).sum(0).transposed
+    }.to(x.dtype)
+  }
+
+  /// Cₖ⁻¹(x − mₖ), `[K, d, n]`, and P(component | x), `[K, n]`.
+  func slopesAndResponsibilities(_ x: Tensor) -> (Tensor, Tensor) {
+    let z = whitened(x)
+    return (factors.transposed.triangularSolve(z, upper: true), componentTerms(z).softmax(0))
+  }
+
+  /// P(component | x): `[n, K]`.
+  public func responsibilities(_ x: Tensor) -> Tensor {
+    requireRows(x)
+    return x.inBlocks(of: blockRows) { componentTerms(whitened($0)).softmax(0).transposed }
+  }
+
+  /// P(X ≤ x) for a mixture on the line: `x` of any shape, or rows `[n, 1]`.
+  public func cdf(_ x: Tensor) -> Tensor {
+    precondition(dimension == 1, "GaussianMixture.cdf: needs dimension 1, this one has \(dimension)")
+    let z = (x.to(like: means).unsqueeze(-1) - means.reshape(-1)) / factors.reshape(-1)
+    let levels = 0.5 * (z * -0.5.squareRoot()).erfc()
+    return (levels * Tensor(weights, device: means.device)).sum(-1)
+  }
+
+  /// `[d]`.
+  public var mean: Tensor { Tensor(weights, device: means.device).matmul(means) }
+
+  /// `[d, d]`.
+  public var covariance: Tensor {
+    let w = Tensor(weights, device: means.device)
+    let centred = means - mean
+    let between = Tensor.einsum("k,ki,kj->ij", w, centred, centred)
+    return Tensor.einsum("k,kij->ij", w, covariances) + between
+  }
+
+  /// The mixture of the given coordinates, in the given order.
+  public func marginal(over axes: [Int]) -> GaussianMixture {
+    precondition(
+      !axes.isEmpty && axes.allSatisfy { (0..<dimension).contains($0) } && Set(axes).count == axes.count,
+      "GaussianMixture.marginal: \(axes) are not distinct axes of \(dimension)")
+    let index = Tensor(axes, device: means.device)
+    return GaussianMixture(
+      unchecked: weights, means.select(axis: 1, index),
+      covariances.select(axis: 1, index).select(axis: 2, index))
+  }
+
+  /// Rows a block may have for its intermediate `[K, d, rows]` to stay near 32 MB.
+  var blockRows: Int { max(1, (1 << 22) / (components * dimension)) }
+
+  /// Lₖ⁻¹(x − mₖ), `[K, d, n]`.
+  private func whitened(_ x: Tensor) -> Tensor {
+    let centred = x.to(like: means).unsqueeze(0) - means.unsqueeze(1)
+    return factors.triangularSolve(centred.transposed)
+  }
+
+  /// log(wₖ N(x; mₖ, Cₖ)), `[K, n]`.
+  private func componentTerms(_ whitened: Tensor) -> Tensor { logScales - 0.5 * whitened.square().sum(1) }
+}
+
+extension Tensor {
+  /// A function of rows, applied to blocks of at most `rows` of them.
+  func inBlocks(of rows: Int, _ body: (Tensor) -> Tensor) -> Tensor {
+    guard size(0) > rows else { return body(self) }
+    return .concatenate(split(rows).map(body))
+  }
+}

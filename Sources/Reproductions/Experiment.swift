@@ -1,0 +1,94 @@
+import Foundation
+import Report
+import Torch
+
+/// How much work an experiment may take.
+public enum Scale: String, Sendable, CaseIterable, Codable {
+  /// Seconds: exact tests and small runs.
+  case quick
+  /// Minutes on two cores.
+  case laptop
+  /// What the paper ran.
+  case paper
+}
+
+/// A paper's experiment: it runs from a seed and a scale and returns claims with verdicts.
+public protocol Experiment: Sendable {
+  /// The method's name in the list of methods.
+  static var slug: String { get }
+  init()
+  /// - Parameters:
+  ///   - random: the only source of randomness.
+  ///   - log: told what is being done.
+  func run(scale: Scale, random: RandomSource, log: (String) -> Void) throws -> ExperimentOutcome
+}
+
+/// What an experiment returns.
+public struct ExperimentOutcome: Sendable {
+  public var claims: [Claim]
+  /// Tables and plots for the report.
+  public var items: [ReportItem]
+
+  public init(claims: [Claim] = [], items: [ReportItem] = []) { (self.claims, self.items) = (claims, items) }
+
+  /// Everything of another part after this.
+  public mutating func append(_ other: ExperimentOutcome) {
+    claims += other.claims
+    items += other.items
+  }
+}
+
+/// Every experiment of the package.
+public enum Experiments {
+  public static let all: [any Experiment.Type] = [StochasticInterpolants.self]
+
+  /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
+  public static func matching(_ name: String) throws -> [any Experiment.Type] {
+    let found = name == "all" ? all : all.filter { $0.slug == name }
+    guard !found.isEmpty else { throw UnknownExperiment(name: name) }
+    return found
+  }
+
+  /// Runs one and times it.
+  public static func run(
+    _ experiment: any Experiment.Type, seed: UInt64, scale: Scale, random: RandomSource,
+    progress: (String) -> Void
+  ) throws -> (result: ReproductionResult, page: HTMLReport) {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let outcome = try experiment.init().run(scale: scale, random: random, log: progress)
+    let duration = clock.now - start
+    let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+    let result = ReproductionResult(
+      slug: experiment.slug, seed: seed, scale: scale.rawValue, seconds: seconds, claims: outcome.claims)
+    var page = HTMLReport(
+      title: "Reproduction: \(experiment.slug)", subtitle: "scale \(scale.rawValue), seed \(seed)")
+    page.add("Claims", [.reproduction(result)])
+    if !outcome.items.isEmpty { page.add("Evidence", outcome.items) }
+    return (result, page)
+  }
+}
+
+/// A name that no experiment has.
+public struct UnknownExperiment: Error, Sendable, Hashable, CustomStringConvertible {
+  public let name: String
+  public var description: String {
+    "no experiment is called \(name); expected one of \(Experiments.all.map { $0.slug }.joined(separator: ", ")), all"
+  }
+}
+
+/// A method as the list of methods shows it.
+public struct Method: Sendable, Hashable {
+  public let slug: String
+  public let command: String
+  public let summary: String
+}
+
+/// Every method of the package.
+public enum Methods {
+  public static let all = [
+    Method(
+      slug: "stochastic-interpolants", command: "likely interpolant",
+      summary: "flows and diffusions between two distributions, with exact likelihoods")
+  ]
+}
