@@ -189,7 +189,8 @@ struct InterpolantTrain: ParsableCommand {
       options.fields = try names.map { name in
         guard let field = InterpolantField(rawValue: String(name)) else {
           throw ValidationError(
-            "--fields \(name): expected \(InterpolantField.allCases.map(\.rawValue).joined(separator: ", ")) or exact")
+            "--fields \(name): expected \(InterpolantField.allCases.map(\.rawValue).joined(separator: ", ")) or exact"
+          )
         }
         return field
       }

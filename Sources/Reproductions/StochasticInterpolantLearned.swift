@@ -292,7 +292,7 @@ extension StochasticInterpolants {
 
   private func images(random: RandomSource) throws -> (images: Tensor, side: Int, name: String) {
     var stream = random.split("order")
-    let mnist = try DataCatalogue.dataSet(named: "mnist")
+    let mnist = try DataCatalogue.dataSet(named: "mnist-test")
     if let url = try? DataCatalogue.file(of: mnist) {
       let images = try IDX.read(contentsOf: url).to(.double)
       let pooled = images.unsqueeze(1).averagePool2d(4).reshape(images.size(0), -1) / 127.5 - 1
