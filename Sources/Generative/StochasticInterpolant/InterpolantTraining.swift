@@ -51,6 +51,9 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
     if case .gaussian(let deviation) = noise {
       try require(deviation > 0, "--noise", "\(deviation)", "uniform, none or a positive deviation")
     }
+    try require(
+      !fields.contains(.diffusiveDrift) || schedule.diffusiveStrength != nil, "--fields", "u",
+      "the schedule diffusive, whose own drift it is")
     let needsNoise = fields.contains { [.score, .energy, .denoiser].contains($0) }
     if needsNoise, !schedule.hasNoise { throw InterpolantError.noScore("the schedule has no noise (γ = 0)") }
     if network.architecture == .unet {

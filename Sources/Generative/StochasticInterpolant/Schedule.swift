@@ -134,6 +134,9 @@ public enum InterpolantSchedule: Sendable, Hashable, Codable {
     }
   }
 
+  /// a of the diffusive schedule, the noise level of its own equation.
+  public var diffusiveStrength: Double? { if case .diffusive(let a) = self { a } else { nil } }
+
   /// The coefficient of the Gaussian noise: γ, or α where x₀ is the noise.
   public func noiseScale(_ values: ScheduleValues) -> Double {
     kind == .oneSided ? values.alpha : values.gamma
