@@ -67,7 +67,7 @@ import Torch
 
   static let learnedSets: [(InterpolantSchedule, Set<InterpolantField>)] = [
     (.linear(.brownian(a: 1)), [.velocity, .denoiser]), (.linear(.brownian(a: 1)), [.drift, .score]),
-    (.linear(.quadratic), [.drift, .denoiser]), (.trigonometric(.sine), [.startMean, .endMean]),
+    (.linear(.quadratic), [.drift, .denoiser]), (.trigonometric(.quadratic), [.startMean, .endMean]),
     (.cosine(.brownian(a: 2)), [.startMean, .denoiser]), (.linear(.sigmoid), [.endMean, .score]),
     (.encodeDecodeVP, [.velocity, .score]), (.oneSidedLinear, [.velocity]), (.oneSidedLinear, [.denoiser]),
     (.oneSidedTrigonometric, [.endMean]), (.oneSidedVP, [.score]), (.diffusive(a: 1), [.velocity, .score]),

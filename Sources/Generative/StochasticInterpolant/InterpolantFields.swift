@@ -77,6 +77,7 @@ public struct ExactFields: InterpolantFields, Sendable {
   /// - Throws: ``InterpolantError`` for schedules whose ends are not independent, or a base that is not N(0, I)
   ///   where the schedule is one-sided; `ParameterError` where dimensions differ.
   public init(from base: GaussianMixture, to target: GaussianMixture, schedule: InterpolantSchedule) throws {
+    try schedule.validate()
     guard schedule.kind != .mirror else { throw InterpolantError.exactFieldsNeedIndependentEnds }
     if schedule.kind == .oneSided, !base.isStandardNormal { throw InterpolantError.oneSidedNeedsGaussianBase }
     mixtures = try GaussianMixtureInterpolant(from: base, to: target)

@@ -32,6 +32,7 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
 
   /// - Throws: ``InterpolantError`` naming the option.
   public func validate() throws {
+    try schedule.validate()
     func require(_ holds: Bool, _ name: String, _ found: String, _ expected: String) throws {
       if !holds { throw InterpolantError.invalidOption(name: name, found: found, expected: expected) }
     }
