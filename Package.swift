@@ -65,7 +65,7 @@ let package = Package(
     room("Likely", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative", "Reproductions"]),
     .executableTarget(name: "LikelyCommand", dependencies: ["Likely", argumentParser, logging, yams]),
 
-    tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true), tests("Solvers"), tests("Training"),
+    tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true), tests("Solvers", fixtures: true), tests("Training"),
     tests("Generative"), tests("Reproductions"), tests("LikelyCommand", ["Likely"]),
   ],
   swiftLanguageModes: [.v6],
