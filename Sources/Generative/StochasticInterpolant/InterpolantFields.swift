@@ -49,7 +49,9 @@ public protocol InterpolantFields {
 
 extension InterpolantFields {
   /// A single field.
-  public func callAsFunction(_ field: InterpolantField, _ t: Double, _ x: Tensor, condition: Tensor? = nil) -> Tensor {
+  public func callAsFunction(_ field: InterpolantField, _ t: Double, _ x: Tensor, condition: Tensor? = nil)
+    -> Tensor
+  {
     self(FieldSum([(field, 1)]), t, x, condition: condition)
   }
 
@@ -87,6 +89,11 @@ public struct ExactFields: InterpolantFields, Sendable {
 
   public func callAsFunction(_ sum: FieldSum, _ t: Double, _ x: Tensor, condition: Tensor?) -> Tensor {
     let slice = mixtures.at(schedule.values(at: t))
+    if sum.terms.count == 2, sum.terms[0].field == .velocity, sum.terms[1].field == .score {
+      // The drift of the stochastic generators: both share their responsibilities.
+      let (velocity, score) = slice.velocityAndScore(x)
+      return (velocity * sum.terms[0].weight).adding(score, scaledBy: sum.terms[1].weight)
+    }
     var result: Tensor?
     for (field, weight) in sum.terms {
       let value = self.value(field, slice, x)
@@ -95,7 +102,9 @@ public struct ExactFields: InterpolantFields, Sendable {
     return (result ?? .zeros(like: x)).to(like: x)
   }
 
-  private func value(_ field: InterpolantField, _ slice: GaussianMixtureInterpolant.Slice, _ x: Tensor) -> Tensor {
+  private func value(_ field: InterpolantField, _ slice: GaussianMixtureInterpolant.Slice, _ x: Tensor)
+    -> Tensor
+  {
     switch field {
     case .velocity: slice.velocity(x)
     case .drift: schedule.kind == .oneSided ? slice.velocity(x) : slice.interpolantVelocity(x)

@@ -94,7 +94,8 @@ public struct InterpolantLoss: Sendable {
   }
 
   /// The loss of every row (mean of a pair), `[n]`, for fields given by any model at one time.
-  func rows(_ fields: some InterpolantFields, _ field: InterpolantField, _ batch: InterpolantBatch) -> Tensor {
+  func rows(_ fields: some InterpolantFields, _ field: InterpolantField, _ batch: InterpolantBatch) -> Tensor
+  {
     let (x, _, targets) = points(batch, [field])
     let condition = batch.condition.map { isAntithetic ? .concatenate([$0, $0]) : $0 }
     let value = fields(field, batch.times[0], x, condition: condition)

@@ -257,7 +257,8 @@ extension InterpolantModel {
   }
 
   /// Rows a block: enough to keep the processor busy, few enough that activations stay in its cache.
-  var blockSize: Int { 1024 }
+  /// Mixtures bound their own memory, and prepare once a time and block.
+  var blockSize: Int { fields is ExactFields ? 1 << 16 : 1024 }
 }
 
 /// 0..<count in consecutive blocks.

@@ -98,7 +98,9 @@ public enum InterpolantSchedule: Sendable, Hashable, Codable {
   /// The coefficients at a time in [0, 1].
   public func values(at t: Double) -> ScheduleValues {
     let quarter = Double.pi / 2
-    func with(_ gamma: GammaSchedule, _ a: Double, _ aDot: Double, _ b: Double, _ bDot: Double) -> ScheduleValues {
+    func with(_ gamma: GammaSchedule, _ a: Double, _ aDot: Double, _ b: Double, _ bDot: Double)
+      -> ScheduleValues
+    {
       let (square, product) = gamma.squareAndProduct(at: t)
       return ScheduleValues(
         alpha: a, beta: b, alphaDot: aDot, betaDot: bDot, gammaSquared: square, gammaGammaDot: product)
