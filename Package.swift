@@ -66,7 +66,7 @@ let package = Package(
     .executableTarget(name: "LikelyCommand", dependencies: ["Likely", argumentParser, logging, yams]),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
-    tests("Solvers"), tests("Training"), tests("Generative"), tests("Reproductions"),
+    tests("Solvers", fixtures: true), tests("Training"), tests("Generative"), tests("Reproductions"),
     tests("LikelyCommand", ["Likely"]),
   ],
   swiftLanguageModes: [.v6],

@@ -60,6 +60,7 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
     if network.architecture == .unet {
       try require(
         network.imageShape?.count == 3, "--image-shape", "none", "channels×height×width for a U-Net")
+      try require(network.width % 4 == 0, "--width", "\(network.width)", "a multiple of 4 for a U-Net")
     }
   }
 }
@@ -81,6 +82,13 @@ public struct InterpolantTraining {
   public init(_ options: InterpolantOptions, data: InterpolantData) throws {
     try options.validate()
     try data.validate(options.schedule)
+    if options.network.architecture == .unet, let shape = options.network.imageShape,
+      shape.reduce(1, *) != data.target.dimension
+    {
+      throw InterpolantError.invalidOption(
+        name: "--image-shape", found: shape.map(String.init).joined(separator: "×"),
+        expected: "\(data.target.dimension) numbers in all, as many as there are columns")
+    }
     self.options = options
     self.data = data
     random = RandomSource(seed: options.seed)
