@@ -46,7 +46,7 @@ enum ExitStatus {
       is SolverError:
       badData
     case let error as ConfigurationFileError: error.isMissing ? missingInput : usage
-    case is UnknownExperiment, is UsageError: usage
+    case is UnknownExperiment, is UnknownPart, is UsageError: usage
     case is UnsuitableTableError: badData
     case is TorchError: internalError
     default: nil

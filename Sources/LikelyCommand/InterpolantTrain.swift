@@ -165,7 +165,7 @@ struct InterpolantTrain: ParsableCommand {
       print("exact fields written to \(out)")
       return
     }
-    let training = try InterpolantTraining(options, data: data!)
+    let training = try InterpolantTraining(options, data: data!, device: common.target)
     let run = try RunFolder(creating: url, resuming: resume)
     // A run that was stopped before its first checkpoint starts from its beginning, which is the same run.
     let continues = resume && run.hasCheckpoint

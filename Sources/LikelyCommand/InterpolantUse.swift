@@ -107,7 +107,7 @@ struct InterpolantSample: ParsableCommand {
   func run() throws {
     try requireRowFile(out)
     var random = common.start()
-    let model = try model.load()
+    let model = try model.load(on: common.target)
     let levels = try sampler.levels()
     guard count > 0 else { throw UsageError("--count \(count): at least 1") }
     let start = try from.map { try NumericTable(contentsOf: URL(argument: $0)).values }
@@ -276,7 +276,7 @@ struct InterpolantLogLikelihood: ParsableCommand {
   func run() throws {
     var random = common.start()
     if let out { try requireRowFile(out) }
-    let model = try model.load()
+    let model = try model.load(on: common.target)
     let rows = try table.read(data)
     var noiseStream = random.split("noise")
     let values = try parseNoise(noise)(rows.values, using: &noiseStream)
