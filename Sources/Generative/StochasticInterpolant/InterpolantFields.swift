@@ -16,6 +16,8 @@ public struct FieldSum: Sendable {
   public static func forwardDrift(epsilon: Double) -> FieldSum {
     FieldSum([(.velocity, 1), (.score, epsilon)])
   }
+  /// u, the forward drift of the diffusive schedule at its own noise level.
+  public static let diffusiveDrift = FieldSum([(.diffusiveDrift, 1)])
   /// b − ε s, the drift of the backward equation.
   public static func backwardDrift(epsilon: Double) -> FieldSum {
     FieldSum([(.velocity, 1), (.score, -epsilon)])
@@ -75,6 +77,7 @@ public struct ExactFields: InterpolantFields, Sendable {
   /// - Throws: ``InterpolantError`` for schedules whose ends are not independent, or a base that is not N(0, I)
   ///   where the schedule is one-sided; `ParameterError` where dimensions differ.
   public init(from base: GaussianMixture, to target: GaussianMixture, schedule: InterpolantSchedule) throws {
+    try schedule.validate()
     guard schedule.kind != .mirror else { throw InterpolantError.exactFieldsNeedIndependentEnds }
     if schedule.kind == .oneSided, !base.isStandardNormal { throw InterpolantError.oneSidedNeedsGaussianBase }
     mixtures = try GaussianMixtureInterpolant(from: base, to: target)
@@ -82,7 +85,9 @@ public struct ExactFields: InterpolantFields, Sendable {
   }
 
   public var dimension: Int { mixtures.target.dimension }
-  public func provides(_ field: InterpolantField) -> Bool { field != .energy }
+  public func provides(_ field: InterpolantField) -> Bool {
+    field != .energy && (field != .diffusiveDrift || schedule.diffusiveStrength != nil)
+  }
 
   /// The mixture of x_t.
   public func marginal(at t: Double) -> GaussianMixture { mixtures.at(schedule.values(at: t)).marginal }
@@ -112,6 +117,7 @@ public struct ExactFields: InterpolantFields, Sendable {
     case .denoiser: schedule.kind == .oneSided ? slice.expectedBase(x) : slice.expectedNoise(x)
     case .startMean: slice.expectedBase(x)
     case .endMean: slice.expectedTarget(x)
+    case .diffusiveDrift: slice.velocity(x).adding(slice.score(x), scaledBy: schedule.diffusiveStrength ?? 0)
     case .energy: preconditionFailure("the energy of a mixture is not offered; use its log-density")
     }
   }

@@ -32,6 +32,7 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
 
   /// - Throws: ``InterpolantError`` naming the option.
   public func validate() throws {
+    try schedule.validate()
     func require(_ holds: Bool, _ name: String, _ found: String, _ expected: String) throws {
       if !holds { throw InterpolantError.invalidOption(name: name, found: found, expected: expected) }
     }
@@ -51,6 +52,9 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
     if case .gaussian(let deviation) = noise {
       try require(deviation > 0, "--noise", "\(deviation)", "uniform, none or a positive deviation")
     }
+    try require(
+      !fields.contains(.diffusiveDrift) || schedule.diffusiveStrength != nil, "--fields", "u",
+      "the schedule diffusive, whose own drift it is")
     let needsNoise = fields.contains { [.score, .energy, .denoiser].contains($0) }
     if needsNoise, !schedule.hasNoise { throw InterpolantError.noScore("the schedule has no noise (γ = 0)") }
     if network.architecture == .unet {
