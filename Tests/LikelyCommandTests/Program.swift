@@ -73,6 +73,16 @@ final class Running {
     return line.split { !$0.isNumber }.first.flatMap { Int($0) }.map { $0 * 1024 }
   }
 
+  /// Processor time so far in seconds, whatever else the machine does; `nil` when the process is gone.
+  var processorTime: Double? {
+    // The name in parentheses may hold spaces; user and system time are the 12th and 13th fields after it.
+    guard let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8),
+      let end = text.lastIndex(of: ")")
+    else { return nil }
+    let fields = text[end...].split(separator: " ").dropFirst().compactMap { Double($0) ?? 0 }
+    return fields.count > 12 ? (fields[11] + fields[12]) / Double(sysconf(Int32(_SC_CLK_TCK))) : nil
+  }
+
   func finish() throws -> Outcome {
     process.waitUntilExit()
     func text(_ name: String) throws -> String {

@@ -77,6 +77,9 @@ public struct InterpolantTraining {
   private let held: (end: Tensor, condition: Tensor?, start: Tensor?)?
   private let random: RandomSource
 
+  /// Held-out rows that a validation looks at.
+  private static let validationRows = 10_000
+
   /// Validates everything and splits off the validation rows.
   /// - Throws: ``InterpolantError``.
   public init(_ options: InterpolantOptions, data: InterpolantData) throws {
@@ -179,7 +182,11 @@ public struct InterpolantTraining {
     let validation = held.map { held -> (() throws -> Double) in
       {
         var stream = self.random.split("validation noise")
-        let batch = self.batch(held.end, condition: held.condition, start: held.start, using: &stream)
+        // Enough for two digits of the loss; more would only cost time, and memory that grows with the table.
+        let rows = 0..<min(held.end.size(0), Self.validationRows)
+        let batch = self.batch(
+          held.end[rows], condition: held.condition.map { $0[rows] }, start: held.start.map { $0[rows] },
+          using: &stream)
         return loss(network, batch).total.item()
       }
     }
