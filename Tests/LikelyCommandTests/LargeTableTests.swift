@@ -21,7 +21,8 @@ import Testing
 
       let running = try Program.start(
         [
-          "interpolant", "train", "--data", "t.csv", "--steps", "1", "--width", "64", "--quiet", "--out",
+          "interpolant", "train", "--data", "t.csv", "--steps", "1", "--width", "64", "--threads", "1",
+          "--quiet", "--out",
           "run",
         ],
         in: folder)
