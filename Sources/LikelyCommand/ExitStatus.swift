@@ -42,7 +42,9 @@ enum ExitStatus {
       case .nonFinite, .mismatch: badData
       }
     case is DataSetError: missingInput
-    case is InterpolantFileError, is ModuleStateError, is GaussianMixtureFileError, is ParameterError,
+    case let error as GaussianMixtureFileError:
+      FileManager.default.fileExists(atPath: error.file) ? badData : missingInput
+    case is InterpolantFileError, is ModuleStateError, is ParameterError,
       is SolverError:
       badData
     case let error as ConfigurationFileError: error.isMissing ? missingInput : usage

@@ -10,7 +10,7 @@ struct InterpolantCommand: ParsableCommand {
       "Stochastic interpolants: flows and diffusions between two distributions, with exact likelihoods.",
     discussion: """
       Example:
-        likely interpolant train --data toy:checkerboard --steps 500 --out runs/x
+        likely interpolant train --data toy:checkerboard --out runs/x
         likely interpolant sample runs/x --count 1000 --out s.csv
         likely interpolant loglik runs/x --data s.csv
       """,

@@ -9,7 +9,7 @@ struct InterpolantCrossEntropy: ParsableCommand {
     abstract: "H(ρ₁ ‖ ρ̂⁽¹⁾) on a table, by every route asked for; H(ρ₀ ‖ ρ̂⁽⁰⁾) with --start.",
     discussion: """
       Example:
-        likely interpolant cross-entropy runs/x --data held-out.csv --methods ode,sde
+        likely interpolant cross-entropy runs/x --data new.csv --methods ode,sde
       """)
 
   @OptionGroup var model: ModelArgument
@@ -247,8 +247,8 @@ struct InterpolantMirror: ParsableCommand {
     abstract: "Redraws data near given points, with a model trained with --schedule mirror.",
     discussion: """
       Example:
-        likely interpolant train --data toy:moons --schedule mirror --steps 500 --out runs/mirror
-        likely interpolant mirror runs/mirror --data points.csv --epsilon 1 --out near.csv
+        likely interpolant train --data toy:moons --schedule mirror --out runs/m
+        likely interpolant mirror runs/m --data points.csv --out near.csv
       """)
 
   @OptionGroup var model: ModelArgument

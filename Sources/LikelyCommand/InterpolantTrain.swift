@@ -14,7 +14,7 @@ struct InterpolantTrain: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "x₁: a numeric table (.csv, .tsv, .npy, .npz, also .gz), a Gaussian mixture (.json), a data set (data:NAME, see `likely data list`), or toy:checkerboard, toy:moons, toy:ring.",
+      "x₁, needed unless --resume: a numeric table (.csv, .tsv, .npy, .npz, also .gz), a Gaussian mixture (.json), a data set (data:NAME, see `likely data list`), or toy:checkerboard, toy:moons, toy:ring.",
       valueName: "source"))
   var data: String?
 

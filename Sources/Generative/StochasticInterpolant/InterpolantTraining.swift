@@ -78,6 +78,9 @@ public struct InterpolantTraining {
   private let random: RandomSource
   private let device: Device
 
+  /// Held-out rows that a validation looks at.
+  private static let validationRows = 10_000
+
   /// Validates everything and splits off the validation rows.
   /// - Throws: ``InterpolantError``.
   public init(_ options: InterpolantOptions, data: InterpolantData, device: Device = .cpu) throws {
@@ -183,9 +186,11 @@ public struct InterpolantTraining {
     let validation = held.map { held -> (() throws -> Double) in
       {
         var stream = self.random.split("validation noise")
+        // Enough for two digits of the loss; more would only cost time, and memory that grows with the table.
+        let rows = 0..<min(held.end.size(0), Self.validationRows)
+        func part(_ x: Tensor?) -> Tensor? { x.map { $0[rows].to(device: self.device) } }
         let batch = self.batch(
-          held.end.to(device: self.device), condition: held.condition?.to(device: self.device),
-          start: held.start?.to(device: self.device), using: &stream)
+          part(held.end)!, condition: part(held.condition), start: part(held.start), using: &stream)
         return loss(network, batch).total.item()
       }
     }
