@@ -65,8 +65,9 @@ let package = Package(
     room("Likely", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative", "Reproductions"]),
     .executableTarget(name: "LikelyCommand", dependencies: ["Likely", argumentParser, logging, yams]),
 
-    tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true), tests("Solvers"), tests("Training"),
-    tests("Generative"), tests("Reproductions"), tests("LikelyCommand", ["Likely"]),
+    tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
+    tests("Solvers", fixtures: true), tests("Training"), tests("Generative"), tests("Reproductions"),
+    tests("LikelyCommand", ["Likely"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -63,7 +63,8 @@ ct_tensor ct_clip_gradients(const ct_tensor *gradients, int count, double limit)
     at::NoGradGuard no_grad;
     auto g = list(gradients, count);
     auto norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(g, 2)));
-    if (limit > 0) at::_foreach_mul_(g, at::clamp_max(limit / (norm + 1e-6), 1));
+    // A norm of NaN leaves the gradients as they are, so that the caller can still tell which one is the culprit.
+    if (limit > 0) at::_foreach_mul_(g, at::nan_to_num(at::clamp_max(limit / (norm + 1e-6), 1), 1.0));
     return norm;
   });
 }

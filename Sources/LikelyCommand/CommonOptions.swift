@@ -16,6 +16,11 @@ struct CommonOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "No progress on standard error.")
   var quiet = false
 
+  @Option(
+    help: ArgumentHelp(
+      "YAML file whose keys are long options; options given here win.", valueName: "file.yaml"))
+  var config: String?
+
   func validate() throws {
     guard let device = Device(device) else {
       throw ValidationError("--device \(device): expected cpu, cuda or cuda:N")

@@ -6,12 +6,14 @@ import Yams
 /// Why a configuration file cannot be used.
 struct ConfigurationFileError: Error, CustomStringConvertible {
   let description: String
+  /// Whether the file itself is not there.
+  var isMissing = false
 }
 
 /// `--config file.yaml`: a mapping of long options to values, put before the user's own options, which win.
 enum ConfigurationFile {
   /// The arguments with every `--config FILE` replaced by the file's options.
-  static func expand(_ arguments: [String]) throws -> [String] {
+  static func expand(_ arguments: [String], of root: any ParsableCommand.Type) throws -> [String] {
     guard let position = arguments.firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }) else {
       return arguments
     }
@@ -28,14 +30,40 @@ enum ConfigurationFile {
       rest.remove(at: position)
     }
     // Options of the file go right after the subcommands, so that a later option of the user overrides.
-    let verbs = rest.prefix { !$0.hasPrefix("-") }.count
-    return rest.prefix(min(verbs, 2)) + (try options(path)) + rest.dropFirst(min(verbs, 2))
+    var command = root
+    var verbs = 0
+    while verbs < rest.count,
+      let next = command.configuration.subcommands.first(where: { $0._commandName == rest[verbs] })
+    {
+      command = next
+      verbs += 1
+    }
+    return rest.prefix(verbs) + (try options(path, of: command)) + rest.dropFirst(verbs)
   }
 
-  static func options(_ path: String) throws -> [String] {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw ConfigurationFileError(description: "\(path): cannot be read; give a YAML file of long options")
+  /// The long options of a command, as its help lists them.
+  private static func knownOptions(of command: any ParsableCommand.Type) -> Set<String> {
+    var known: Set<String> = []
+    for line in command.helpMessage(includeHidden: true, columns: 200).split(separator: "\n") {
+      let text = line.drop { $0 == " " }
+      guard text.hasPrefix("-") else { continue }
+      // The names end where two spaces or a value's name begin: `-q, --quiet`, `--ema/--no-ema`, `--lr <rate>`.
+      let names = text.prefix { !"<".contains($0) }.split(whereSeparator: { " ,/".contains($0) })
+      for name in names.prefix(while: { $0.hasPrefix("-") }) where name.hasPrefix("--") {
+        known.insert(String(name.dropFirst(2)))
+      }
     }
+    return known.subtracting(["config", "help", "version"])
+  }
+
+  /// The file's mapping as options of a command.
+  /// - Throws: ``ConfigurationFileError`` naming the key or the place.
+  static func options(_ path: String, of command: any ParsableCommand.Type) throws -> [String] {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw ConfigurationFileError(
+        description: "\(path): cannot be read; give a YAML file of long options", isMissing: true)
+    }
+    let known = knownOptions(of: command)
     let node: Any?
     do {
       node = try Yams.load(yaml: String(decoding: data, as: UTF8.self))
@@ -47,13 +75,20 @@ enum ConfigurationFile {
         description: "\(path): a mapping of long options to values is expected, such as `steps: 500`")
     }
     return try mapping.keys.sorted().flatMap { key -> [String] in
+      guard known.contains(key) else {
+        throw ConfigurationFileError(
+          description: "\(path): unknown key \(key); `likely \(command._commandName)` takes "
+            + known.sorted().joined(separator: ", "))
+      }
       switch mapping[key]! {
-      case let value as Bool: return [value ? "--\(key)" : "--no-\(key)"]
-      case let value as [Any]: return ["--\(key)", value.map { "\($0)" }.joined(separator: ",")]
+      // A flag that cannot be negated is off when it is left out.
+      case let value as Bool:
+        return value ? ["--\(key)"] : known.contains("no-\(key)") ? ["--no-\(key)"] : []
+      case let value as [Any]: return ["--\(key)=" + value.map { "\($0)" }.joined(separator: ",")]
       case is NSNull: return []
-      case let value as String: return ["--\(key)", value]
-      case let value as Int: return ["--\(key)", String(value)]
-      case let value as Double: return ["--\(key)", "\(value)"]
+      case let value as String: return ["--\(key)=\(value)"]
+      case let value as Int: return ["--\(key)=\(value)"]
+      case let value as Double: return ["--\(key)=\(value)"]
       default:
         throw ConfigurationFileError(
           description: "\(path): \(key): a number, text, true/false or list is expected")

@@ -2,6 +2,12 @@ import ArgumentParser
 import Foundation
 import Likely
 
+/// An option that contradicts the data or the model, found after parsing.
+struct UsageError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
 /// Exit codes of sysexits.h.
 enum ExitStatus {
   static let usage: Int32 = 64
@@ -39,8 +45,9 @@ enum ExitStatus {
     case is InterpolantFileError, is ModuleStateError, is GaussianMixtureFileError, is ParameterError,
       is SolverError:
       badData
-    case is ConfigurationFileError, is UnknownExperiment: usage
-    case is ConstantColumnsError: badData
+    case let error as ConfigurationFileError: error.isMissing ? missingInput : usage
+    case is UnknownExperiment, is UsageError: usage
+    case is UnsuitableTableError: badData
     case is TorchError: internalError
     default: nil
     }
@@ -57,7 +64,8 @@ enum ExitStatus {
   private static func storageCode(_ error: StorageError) -> Int32 {
     switch error.kind {
     case .missing, .cannotRead: missingInput
-    case .cannotWrite: cannotWrite
+    // Nothing had been written when the temporary file could not be made.
+    case .cannotWrite: error.found.hasPrefix("create:") ? cannotCreate : cannotWrite
     default: badData
     }
   }

@@ -54,7 +54,7 @@ struct TableArguments: ParsableArguments {
       guard let character = delimiter == "\\t" ? "\t" : delimiter.first,
         delimiter == "\\t" || delimiter.count == 1
       else {
-        throw ValidationError("--delimiter \(delimiter): one character is expected")
+        throw UsageError("--delimiter \(delimiter): one character is expected")
       }
       options.delimiter = character
     }
@@ -111,13 +111,17 @@ extension InterpolantModel {
   }
 }
 
+/// Checks, before any work, that rows can go to a file of this name.
+func requireRowFile(_ path: String) throws {
+  guard ["csv", "npy"].contains(URL(argument: path).pathExtension.lowercased()) else {
+    throw UsageError("--out \(path): the name must end in .csv or .npy")
+  }
+}
+
 /// Writes rows as CSV or NPY by the file's extension.
 func writeRows(_ points: Tensor, names: [String], to path: String) throws {
+  try requireRowFile(path)
   let url = URL(argument: path)
   let table = NumericTable(names: names, values: points.to(.double))
-  switch url.pathExtension.lowercased() {
-  case "npy": try table.write(npy: url)
-  case "csv": try table.write(csv: url)
-  default: throw ValidationError("--out \(path): the name must end in .csv or .npy")
-  }
+  if url.pathExtension.lowercased() == "npy" { try table.write(npy: url) } else { try table.write(csv: url) }
 }

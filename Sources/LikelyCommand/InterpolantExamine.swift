@@ -41,7 +41,7 @@ struct InterpolantCrossEntropy: ParsableCommand {
       title: "Cross-entropy, nats a row", columns: [.text("quantity"), .text("route"), .uncertain("value")])
     for name in methods.split(separator: ",") {
       guard let method = LikelihoodOptions.Method(rawValue: String(name)) else {
-        throw ValidationError("--methods \(name): expected ode, sde, proxy or proxy-reverse")
+        throw UsageError("--methods \(name): expected ode, sde, proxy or proxy-reverse")
       }
       var options = try likelihood.options()
       options.method = method
@@ -105,7 +105,7 @@ struct InterpolantDiagnose: ParsableCommand {
   func run() throws {
     var random = common.start()
     let model = try model.load()
-    guard times > 0 else { throw ValidationError("--times \(times): at least 1") }
+    guard times > 0 else { throw UsageError("--times \(times): at least 1") }
     let rows = try table.read(data)
     let fields = try exactFields(model)
     let diagnosis = try model.diagnose(
@@ -130,7 +130,7 @@ struct InterpolantDiagnose: ParsableCommand {
       title: "Bound on KL(ρ₁ ‖ ρ̂₁) of the SDE", columns: [.number("ε"), .number("bound")])
     for level in epsilon.split(separator: ",") {
       guard let value = Double(level), value >= 0 else {
-        throw ValidationError("--epsilon \(epsilon): non-negative numbers are expected")
+        throw UsageError("--epsilon \(epsilon): non-negative numbers are expected")
       }
       for row in diagnosis.klBounds([value]) { bounds.append([.number(row.epsilon), .number(row.bound)]) }
     }
@@ -155,7 +155,7 @@ struct InterpolantDiagnose: ParsableCommand {
     guard let exact else { return nil }
     let files = exact.split(separator: ",").map(String.init)
     guard files.count == 2 else {
-      throw ValidationError("--exact \(exact): two files separated by a comma are expected")
+      throw UsageError("--exact \(exact): two files separated by a comma are expected")
     }
     let target = try GaussianMixture(contentsOf: URL(argument: files[1]))
     let base =
@@ -198,14 +198,20 @@ struct InterpolantRectify: ParsableCommand {
   @Option(help: ArgumentHelp("Run folder to make.", valueName: "folder"))
   var out: String
 
+  @Flag(help: "Continue the run in --out from its newest checkpoint; give the other options as before.")
+  var resume = false
+
   func run() throws {
     var random = common.start()
+    guard lr > 0, batch > 0, steps > 0 else {
+      throw UsageError("--lr, --batch and --steps: positive numbers")
+    }
     let old = try model.load()
     guard let learned = old.fields as? LearnedFields else {
       throw InterpolantError.invalidOption(name: "run", found: "exact fields", expected: "a trained model")
     }
     guard pairs > 1, flowSteps > 0 else {
-      throw ValidationError("--pairs and --flow-steps: at least 2 and 1")
+      throw UsageError("--pairs and --flow-steps: at least 2 and 1")
     }
     let data = try Rectification.pairs(of: old, count: pairs, steps: flowSteps, using: &random)
     var options = InterpolantOptions()
@@ -218,10 +224,11 @@ struct InterpolantRectify: ParsableCommand {
     options.seed = common.seed
     // Pairs are in the old model's coordinates, so the new one keeps its scaling by fitting the same rows.
     let training = try InterpolantTraining(options, data: data)
-    let run = try RunFolder(creating: URL(argument: out))
-    try run.write(configuration: ConfigurationFile.resolved(self))
+    let run = try RunFolder(creating: URL(argument: out), resuming: resume)
+    if !resume { try run.write(configuration: ConfigurationFile.resolved(self)) }
     let (model, result) = try training.fit(
-      run: run, progress: ProgressLine("rectifying", total: steps, silent: common.quiet),
+      run: run, resuming: resume && run.hasCheckpoint,
+      progress: ProgressLine("rectifying", total: steps, silent: common.quiet),
       interruption: Interruption())
     try model.write(to: run.model)
     let report = try InterpolantReport(
@@ -265,15 +272,16 @@ struct InterpolantMirror: ParsableCommand {
   var out: String
 
   func run() throws {
+    try requireRowFile(out)
     var random = common.start()
     let model = try model.load()
     guard model.schedule.kind == .mirror else {
       throw InterpolantError.invalidOption(
         name: "run", found: model.schedule.title, expected: "a model trained with --schedule mirror")
     }
-    guard copies > 0 else { throw ValidationError("--copies \(copies): at least 1") }
+    guard copies > 0 else { throw UsageError("--copies \(copies): at least 1") }
     guard epsilon > 0 else {
-      throw ValidationError(
+      throw UsageError(
         "--epsilon \(epsilon): at ε = 0 every point stays where it is; a positive number is expected")
     }
     let rows = try table.read(data)

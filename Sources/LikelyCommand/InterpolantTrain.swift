@@ -16,7 +16,7 @@ struct InterpolantTrain: ParsableCommand {
     help: ArgumentHelp(
       "x₁: a numeric table (.csv, .tsv, .npy, .npz, also .gz), a Gaussian mixture (.json), a data set (data:NAME, see `likely data list`), or toy:checkerboard, toy:moons, toy:ring.",
       valueName: "source"))
-  var data: String
+  var data: String?
 
   @Option(help: ArgumentHelp("x₀: gaussian, a Gaussian mixture (.json), or a table.", valueName: "source"))
   var base = "gaussian"
@@ -129,6 +129,18 @@ struct InterpolantTrain: ParsableCommand {
   @Flag(help: "Continue the run in --out from its newest checkpoint, with its configuration.")
   var resume = false
 
+  func validate() throws {
+    guard resume || data != nil else {
+      throw ValidationError("Missing expected argument '--data <source>'")
+    }
+    for (name, value) in [
+      ("--warm-up", warmUp), ("--validate-every", validateEvery), ("--patience", patience),
+      ("--checkpoint-every", checkpointEvery),
+    ] where value < 0 {
+      throw ValidationError("\(name) \(value): at least 0")
+    }
+  }
+
   mutating func run() throws {
     if resume {
       let stored = RunFolder.configurationPath(of: URL(argument: out))
@@ -137,7 +149,8 @@ struct InterpolantTrain: ParsableCommand {
       }
       // The stored configuration decides everything but where and how the work is shown.
       let arguments =
-        try ConfigurationFile.options(stored.path) + ["--out", out] + (common.quiet ? ["--quiet"] : [])
+        try ConfigurationFile.options(stored.path, of: Self.self) + ["--out", out]
+        + (common.quiet ? ["--quiet"] : [])
       self = try Self.parse(arguments)
       resume = true
     }
@@ -154,11 +167,13 @@ struct InterpolantTrain: ParsableCommand {
     }
     let training = try InterpolantTraining(options, data: data!)
     let run = try RunFolder(creating: url, resuming: resume)
+    // A run that was stopped before its first checkpoint starts from its beginning, which is the same run.
+    let continues = resume && run.hasCheckpoint
     if !resume { try run.write(configuration: ConfigurationFile.resolved(self)) }
     let interruption = Interruption()
     let progress = ProgressLine("training", total: options.training.steps, silent: common.quiet)
     let (model, result) = try training.fit(
-      run: run, resuming: resume, progress: progress, interruption: interruption)
+      run: run, resuming: continues, progress: progress, interruption: interruption)
     try model.write(to: run.model)
     var random = RandomSource(seed: common.seed).split("report")
     let summary = try InterpolantReport(
@@ -171,14 +186,14 @@ struct InterpolantTrain: ParsableCommand {
   private func interpolantOptions() throws -> InterpolantOptions {
     var options = InterpolantOptions()
     guard let gammaValue = GammaSchedule(name: gamma, scale: gammaScale) else {
-      throw ValidationError("--gamma \(gamma): expected \(GammaSchedule.names.joined(separator: ", "))")
+      throw UsageError("--gamma \(gamma): expected \(GammaSchedule.names.joined(separator: ", "))")
     }
     guard gammaScale > 0 else {
-      throw ValidationError("--gamma-scale \(gammaScale): a positive number is expected")
+      throw UsageError("--gamma-scale \(gammaScale): a positive number is expected")
     }
     let scheduleName = schedule ?? (base == "gaussian" ? "one-sided-linear" : "linear")
     guard let chosen = InterpolantSchedule(name: scheduleName, gamma: gammaValue) else {
-      throw ValidationError(
+      throw UsageError(
         "--schedule \(scheduleName) with --gamma \(gamma): expected \(InterpolantSchedule.names.joined(separator: ", ")); diffusive takes brownian"
       )
     }
@@ -188,8 +203,9 @@ struct InterpolantTrain: ParsableCommand {
     if names != ["exact"] {
       options.fields = try names.map { name in
         guard let field = InterpolantField(rawValue: String(name)) else {
-          throw ValidationError(
-            "--fields \(name): expected \(InterpolantField.allCases.map(\.rawValue).joined(separator: ", ")) or exact")
+          throw UsageError(
+            "--fields \(name): expected \(InterpolantField.allCases.map(\.rawValue).joined(separator: ", ")) or exact"
+          )
         }
         return field
       }
@@ -206,7 +222,7 @@ struct InterpolantTrain: ParsableCommand {
       averageDecay: ema > 0 ? ema : nil, validateEvery: validateEvery,
       patience: patience > 0 ? patience : nil,
       checkpointEvery: checkpointEvery, precision: precision)
-    guard (0..<1).contains(ema) else { throw ValidationError("--ema \(ema): a decay in [0, 1) is expected") }
+    guard (0..<1).contains(ema) else { throw UsageError("--ema \(ema): a decay in [0, 1) is expected") }
     options.standardises = standardise
     options.noise = try parseNoise(noise)
     options.validationFraction = validation
@@ -218,7 +234,7 @@ struct InterpolantTrain: ParsableCommand {
     guard let imageShape else { return nil }
     let parts = imageShape.split { "x×X".contains($0) }.compactMap { Int($0) }
     guard parts.count == 3, parts.allSatisfy({ $0 > 0 }) else {
-      throw ValidationError("--image-shape \(imageShape): channels×height×width is expected, such as 1x8x8")
+      throw UsageError("--image-shape \(imageShape): channels×height×width is expected, such as 1x8x8")
     }
     return parts
   }
@@ -236,7 +252,7 @@ struct InterpolantTrain: ParsableCommand {
       }
     default: break
     }
-    throw ValidationError(
+    throw UsageError(
       "--lr-schedule \(lrSchedule): expected cosine, constant, linear, halve:N or times:F:N")
   }
 
@@ -250,12 +266,13 @@ struct InterpolantTrain: ParsableCommand {
       baseLaw = .samples(
         try NumericTable(contentsOf: URL(argument: base), options: try table.options()).values)
     }
+    let data = data ?? ""
     var target: TargetData
     var (columns, classes): ([String]?, [String]) = (nil, [])
     var condition: Tensor?
     if data.hasPrefix("toy:") {
       guard let toy = ToyData(rawValue: String(data.dropFirst(4))) else {
-        throw ValidationError(
+        throw UsageError(
           "--data \(data): expected toy:\(ToyData.allCases.map(\.rawValue).joined(separator: ", toy:"))")
       }
       target = .generator(dimension: 2) { toy.sample($0, using: &$1) }
@@ -267,16 +284,17 @@ struct InterpolantTrain: ParsableCommand {
         case .gaussian: from = .standardNormal(dimension: mixture.dimension)
         case .mixture(let given): from = given
         case .samples, .given:
-          throw ValidationError("--fields exact: --base must be gaussian or a mixture file")
+          throw UsageError("--fields exact: --base must be gaussian or a mixture file")
         }
         return (nil, try InterpolantModel(exactFrom: from, to: mixture, schedule: options.schedule))
       }
       target = .generator(dimension: mixture.dimension) { mixture.sample($0, using: &$1) }
     } else {
       let rows = try table.read(data)
+      guard rows.rowCount >= 2 else { throw UnsuitableTableError(file: data, rows: rows.rowCount) }
       let constant = TableSummary(rows).constantColumns
       guard constant.isEmpty || noise != "none" else {
-        throw ConstantColumnsError(file: data, columns: constant)
+        throw UnsuitableTableError(file: data, constantColumns: constant)
       }
       target = .rows(rows.values)
       columns = rows.names
@@ -285,7 +303,7 @@ struct InterpolantTrain: ParsableCommand {
         condition = labels.indices.oneHot(labels.classes.count).to(.float)
       }
     }
-    if fields == "exact" { throw ValidationError("--fields exact: --data must be a mixture file (.json)") }
+    if fields == "exact" { throw UsageError("--fields exact: --data must be a mixture file (.json)") }
     return (
       InterpolantData(
         target: target, base: baseLaw, coupling: coupling, condition: condition, columns: columns,
@@ -295,12 +313,17 @@ struct InterpolantTrain: ParsableCommand {
   }
 }
 
-/// A table with columns that have no density.
-struct ConstantColumnsError: Error, CustomStringConvertible {
-  let file: String
-  let columns: [String]
-  var description: String {
-    "\(file): constant column\(columns.count > 1 ? "s" : "") \(columns.joined(separator: ", ")): a constant has no density; "
+/// A table that reads well and that no density can be fitted to.
+struct UnsuitableTableError: Error, CustomStringConvertible {
+  let description: String
+
+  init(file: String, rows: Int) {
+    description = "\(file): found \(rows) row, expected at least 2; give a table with more rows"
+  }
+
+  init(file: String, constantColumns columns: [String]) {
+    description =
+      "\(file): constant column\(columns.count > 1 ? "s" : "") \(columns.joined(separator: ", ")): a constant has no density; "
       + "leave out with --drop \(columns.joined(separator: ",")), or spread with --noise uniform or --noise 0.1"
   }
 }
@@ -308,6 +331,9 @@ struct ConstantColumnsError: Error, CustomStringConvertible {
 extension RunFolder {
   /// Where a run keeps its configuration.
   static func configurationPath(of folder: URL) -> URL { folder.appending(path: "config.yaml") }
+
+  /// Whether there is a state to continue from.
+  var hasCheckpoint: Bool { !CheckpointStore(folder: checkpoints).steps.isEmpty }
 }
 
 extension Coupling: ExpressibleByArgument {}

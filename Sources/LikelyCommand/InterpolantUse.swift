@@ -35,10 +35,17 @@ struct SamplerArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Tolerance of dopri5.", valueName: "ε"))
   var tolerance = 1e-5
 
+  func validate() throws {
+    guard tolerance > 0 else {
+      throw ValidationError("--tolerance \(tolerance): a positive number is expected")
+    }
+    guard denoise >= 0 else { throw ValidationError("--denoise \(denoise): at least 0") }
+  }
+
   func levels() throws -> [Double] {
     let values = epsilon.split(separator: ",").map { Double($0) }
     guard !values.isEmpty, values.allSatisfy({ $0 != nil }) else {
-      throw ValidationError("--epsilon \(epsilon): numbers separated by commas are expected")
+      throw UsageError("--epsilon \(epsilon): numbers separated by commas are expected")
     }
     return values.map { $0! }
   }
@@ -98,10 +105,11 @@ struct InterpolantSample: ParsableCommand {
   var out: String
 
   func run() throws {
+    try requireRowFile(out)
     var random = common.start()
     let model = try model.load()
     let levels = try sampler.levels()
-    guard count > 0 else { throw ValidationError("--count \(count): at least 1") }
+    guard count > 0 else { throw UsageError("--count \(count): at least 1") }
     let start = try from.map { try NumericTable(contentsOf: URL(argument: $0)).values }
     let rows = start?.size(0) ?? count
     let condition = try self.condition(model, rows)
@@ -143,7 +151,7 @@ struct InterpolantSample: ParsableCommand {
     if let pictureShape {
       let parts = pictureShape.split { "x×X".contains($0) }.compactMap { Int($0) }
       guard parts.count == 2 else {
-        throw ValidationError("--picture-shape \(pictureShape): height×width is expected")
+        throw UsageError("--picture-shape \(pictureShape): height×width is expected")
       }
       shape = (parts[0], parts[1])
     } else {
@@ -151,7 +159,7 @@ struct InterpolantSample: ParsableCommand {
       shape = (side, side)
     }
     guard shape.0 * shape.1 == model.dimension else {
-      throw ValidationError(
+      throw UsageError(
         "--picture: rows of \(model.dimension) columns are no images of \(shape.0)×\(shape.1); give --picture-shape"
       )
     }
@@ -202,11 +210,23 @@ struct LikelihoodArguments: ParsableArguments {
   @Option(name: .customLong("tf"), help: ArgumentHelp("Time to start from.", valueName: "t"))
   var tf: Double?
 
+  func validate() throws {
+    guard tolerance > 0 else {
+      throw ValidationError("--tolerance \(tolerance): a positive number is expected")
+    }
+    for (name, time) in [("--t0", t0), ("--tf", tf)] {
+      guard let time else { continue }
+      guard (0...1).contains(time) else {
+        throw ValidationError("\(name) \(time): a time in [0, 1] is expected")
+      }
+    }
+  }
+
   func options() throws -> LikelihoodOptions {
     var options = LikelihoodOptions()
     options.method = method
-    guard steps > 0 else { throw ValidationError("--steps \(steps): at least 1") }
-    guard paths > 0 else { throw ValidationError("--paths \(paths): at least 1") }
+    guard steps > 0 else { throw UsageError("--steps \(steps): at least 1") }
+    guard paths > 0 else { throw UsageError("--paths \(paths): at least 1") }
     options.steps = steps
     options.isAdaptive = adaptive
     options.tolerance = tolerance
@@ -216,7 +236,7 @@ struct LikelihoodArguments: ParsableArguments {
     if let divergence, divergence != "exact" {
       let parts = divergence.split(separator: ":")
       guard parts.first == "hutchinson", let probes = parts.count == 1 ? 4 : Int(parts[1]), probes > 0 else {
-        throw ValidationError("--divergence \(divergence): expected exact or hutchinson:PROBES")
+        throw UsageError("--divergence \(divergence): expected exact or hutchinson:PROBES")
       }
       options.probes = probes
     }
@@ -255,6 +275,7 @@ struct InterpolantLogLikelihood: ParsableCommand {
 
   func run() throws {
     var random = common.start()
+    if let out { try requireRowFile(out) }
     let model = try model.load()
     let rows = try table.read(data)
     var noiseStream = random.split("noise")
@@ -298,7 +319,7 @@ func parseNoise(_ text: String) throws -> DataNoise {
   case "uniform": return .uniform
   default:
     guard let deviation = Double(text), deviation > 0 else {
-      throw ValidationError("--noise \(text): expected none, uniform or a positive deviation")
+      throw UsageError("--noise \(text): expected none, uniform or a positive deviation")
     }
     return .gaussian(deviation)
   }

@@ -22,16 +22,32 @@ struct LikelyCommand: ParsableCommand {
   /// Parses, runs, and turns errors into a line and an exit code of sysexits.
   static func main() {
     do {
-      let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
-      var command = try parseAsRoot(arguments)
+      let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()), of: self)
+      var command = try parseAsRoot(joiningNegativeNumbers(arguments))
       try command.run()
     } catch {
       let code = ExitStatus.code(of: error)
       if let code {
-        FileHandle.standardError.write(Data("likely: \(error)\n".utf8))
+        tell("likely: \(error)")
         Foundation.exit(code)
       }
       exit(withError: error)
     }
+  }
+
+  /// `--epsilon -1` as `--epsilon=-1`: the parser takes what starts with a dash for an option, and would say
+  /// that the value is missing instead of what is wrong with it.
+  static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
+    var result: [String] = []
+    for argument in arguments {
+      if argument.hasPrefix("-"), Double(argument) != nil, let last = result.last, last.hasPrefix("--"),
+        !last.contains("=")
+      {
+        result[result.count - 1] = "\(last)=\(argument)"
+      } else {
+        result.append(argument)
+      }
+    }
+    return result
   }
 }

@@ -7,6 +7,8 @@ public enum Assignment {
   /// - Returns: the column of every row.
   public static func solve(_ costs: [Double], _ n: Int) -> [Int] {
     precondition(costs.count == n * n, "Assignment: \(costs.count) costs for \(n) rows")
+    // No comparison with NaN holds, so the search below would never end.
+    precondition(costs.allSatisfy(\.isFinite), "Assignment: a cost is NaN or infinite")
     // Position 0 is a dummy, so that every search starts outside the matching.
     var rowPotential = [Double](repeating: 0, count: n + 1)
     var columnPotential = [Double](repeating: 0, count: n + 1)

@@ -54,6 +54,36 @@ import Torch
     #expect(read.isEqual(to: values))
   }
 
+  @Test("only the header is read: one tensor out of 4 GiB costs neither memory nor time")
+  func laziness() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appendingPathComponent("large.safetensors")
+      let (large, small) = (4 << 30, 4096)
+      let header = """
+        {"large":{"dtype":"U8","shape":[\(large)],"data_offsets":[0,\(large)]},\
+        "small":{"dtype":"F32","shape":[1024],"data_offsets":[\(large),\(large + small)]}}
+        """
+      let start =
+        withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) } + Array(header.utf8)
+      try Data(start).write(to: url)
+      // A hole in the file takes no room on the disk.
+      #expect(truncate(url.path, start.count + large + small) == 0)
+      let before = try residentMemory()
+      let time = try ContinuousClock().measure {
+        let file = try SafetensorsFile(contentsOf: url)
+        #expect(try file.tensor(named: "small").sum().item() == 0)
+        #expect(try file.tensor(named: "large")[large - 1].integer() == 0)
+      }
+      #expect(time < .seconds(1))
+      #expect(try residentMemory() - before < 1 << 30)
+    }
+  }
+
+  private func residentMemory() throws -> Int {
+    let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")[1]
+    return try #require(Int(pages)) * Int(getpagesize())
+  }
+
   @Test(
     "a file that breaks the format is refused with its fault",
     arguments: [
@@ -89,6 +119,10 @@ import Torch
       (#"{"a":{"dtype":"U8","dtype":"I8","shape":[8],"data_offsets":[0,8]}}"#, 8, .duplicateName),
       ("{\"a\u{1}\":{}}", 0, .malformedHeader),
       ("{} x", 0, .malformedHeader),
+      (
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[\(String(repeating: "1,", count: 64))1],\"data_offsets\":[0,1]}}",
+        1, .badShape
+      ),
       (String(repeating: "[", count: 5000), 0, .malformedHeader),
     ])
   func faults(header: String, dataCount: Int, kind: StorageError.Kind) throws {

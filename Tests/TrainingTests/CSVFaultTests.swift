@@ -74,6 +74,8 @@ import Training
     #expect(tableError("1\t2\n", TableOptions(delimiter: ","))?.expected.contains("tab") == true)
     #expect(tableError("1,2\n", TableOptions(delimiter: "é"))?.kind == .wrongDelimiter)
     #expect(try table("1\n2\n", TableOptions(delimiter: ";")).values.doubles == [1, 2])
+    #expect(tableError("a:b\n1:2\n")?.advice?.contains("as the delimiter") == true)
+    #expect(try table("a:b\n1:2\n", TableOptions(delimiter: ":")).values.doubles == [1, 2])
   }
 
   @Test("quotes that do not end, and text after them")
@@ -83,6 +85,27 @@ import Training
     #expect(open?.line == 2)
     #expect(open?.column == 2)
     #expect(tableError("a,b\n\"1\"x,2\n")?.kind == .badQuoting)
+  }
+
+  @Test("random files give a table of finite numbers or an error, never a crash")
+  func fuzz() {
+    var random = RandomSource(seed: 12)
+    let pieces = [
+      "1", "-2.5", ",", ",", "\n", "\r\n", "\r", "\"", "\"\"", "a", " ", "\t", ";", "", "1e999", "é", "\0",
+      "1,2\n",
+    ]
+    var tables = 0
+    for _ in 0..<1000 {
+      let content = (0..<random.integer(in: 0..<25)).map { _ in pieces[random.integer(in: 0..<pieces.count)] }
+      do {
+        let read = try table(content.joined())
+        #expect(read.values.isFinite().all().booleans == [true] && read.rowCount > 0)
+        tables += 1
+      } catch {
+        #expect(error is TableError)
+      }
+    }
+    #expect(tables > 10)
   }
 
   @Test("a header that is not UTF-8, files of other kinds, folders and missing files")

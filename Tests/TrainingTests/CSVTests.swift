@@ -102,6 +102,7 @@ import Training
     let second = try #require(Data(base64Encoded: Self.secondMember))
     #expect(try table(Array(first), name: "t.csv.gz").values.doubles == [1, 2])
     #expect(try table(Array(first + second), name: "t.csv.gz").values.doubles == [1, 2, 3, 4])
+    #expect(try table(Array(first), name: "named-wrongly.csv").values.doubles == [1, 2])
     for bytes in [Array(first.dropLast(3)), Array(first.prefix(8)), Array("a,b\n1,2\n".utf8)] {
       let error = #expect(throws: TableError.self) { try table(bytes, name: "t.csv.gz") }
       #expect(error?.kind == .unreadable)

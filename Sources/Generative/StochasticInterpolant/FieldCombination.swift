@@ -17,6 +17,8 @@ public enum InterpolantField: String, Sendable, Hashable, Codable, CaseIterable 
   case endMean = "eta_1"
   /// E with s = −∇E.
   case energy = "E"
+  /// u = b + a s of the diffusive schedule, E[İ − √(2at/(1−t)) z | x_t = x]: regular at t = 0, where b and s are not.
+  case diffusiveDrift = "u"
 }
 
 /// A field as a linear combination of learned fields, the point itself and a constant vector:
@@ -56,19 +58,19 @@ public struct FieldCombination: Sendable {
 /// Which fields follow from which, at one time of a schedule: the only place where b, v, s and η are converted.
 ///
 /// Two-sided: x = α η₀ + β η₁ + γ η_z and b = α̇ η₀ + β̇ η₁ + γ̇ η_z. One-sided: x = α η_z + β η₁.
-struct FieldConversion {
+package struct FieldConversion {
   let kind: InterpolantSchedule.Kind
   let at: ScheduleValues
   let learned: Set<InterpolantField>
 
-  init(_ schedule: InterpolantSchedule, at t: Double, learned: Set<InterpolantField>) {
+  package init(_ schedule: InterpolantSchedule, at t: Double, learned: Set<InterpolantField>) {
     kind = schedule.kind
     at = schedule.values(at: t)
     self.learned = learned
   }
 
   /// `nil` where the learned fields do not determine the one asked for.
-  func combination(for field: InterpolantField) -> FieldCombination? {
+  package func combination(for field: InterpolantField) -> FieldCombination? {
     if learned.contains(field) { return FieldCombination([(field, 1)]) }
     return switch field {
     case .velocity: velocity
@@ -77,7 +79,7 @@ struct FieldConversion {
     case .denoiser: denoiser
     case .startMean: startMean
     case .endMean: endMean
-    case .energy: nil
+    case .energy, .diffusiveDrift: nil
     }
   }
 

@@ -107,7 +107,7 @@ extension InterpolantModel {
     let inside = standardiser.standardise(points).to(workingType)
     var guess = fields(field, t, inside).to(.double)
     switch field {
-    case .velocity, .drift: guess = guess * standardiser.scale
+    case .velocity, .drift, .diffusiveDrift: guess = guess * standardiser.scale
     case .score: guess = guess / standardiser.scale
     case .startMean, .endMean: guess = standardiser.restore(guess)
     case .denoiser, .energy: break

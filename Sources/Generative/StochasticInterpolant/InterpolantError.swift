@@ -24,7 +24,7 @@ public enum InterpolantError: Error, Sendable, Hashable, CustomStringConvertible
   public var description: String {
     switch self {
     case .dimensionMismatch(let base, let target):
-      "the base has \(base) columns and the target \(target); both ends of an interpolant have the same"
+      "--base has \(base) columns and --data \(target); both ends of an interpolant have the same"
     case .noScore(let why):
       "no score is available: \(why); choose a schedule with noise (for example --gamma brownian), "
         + "or the ODE with --epsilon 0"
@@ -40,9 +40,9 @@ public enum InterpolantError: Error, Sendable, Hashable, CustomStringConvertible
     case .exactFieldsNeedIndependentEnds:
       "exact fields need independent ends; the mirror's ends are the same point"
     case .pairsRequired(let what):
-      "\(what) needs pairs: give --source with as many rows as --data, and --coupling paired"
+      "\(what) needs pairs: give --base a table with as many rows as --data, and --coupling paired"
     case .pairsDiffer(let base, let target):
-      "pairs are matched row by row, but the source has \(base) rows and the data \(target)"
+      "pairs are matched row by row, but --base has \(base) rows and --data \(target)"
     case .noBaseDensity:
       "no likelihood: the base is known by samples only; give it as `gaussian` or as a mixture file"
     case .noTargetDensity:

@@ -16,6 +16,8 @@ public struct FieldSum: Sendable {
   public static func forwardDrift(epsilon: Double) -> FieldSum {
     FieldSum([(.velocity, 1), (.score, epsilon)])
   }
+  /// u, the forward drift of the diffusive schedule at its own noise level.
+  public static let diffusiveDrift = FieldSum([(.diffusiveDrift, 1)])
   /// b − ε s, the drift of the backward equation.
   public static func backwardDrift(epsilon: Double) -> FieldSum {
     FieldSum([(.velocity, 1), (.score, -epsilon)])
@@ -49,7 +51,9 @@ public protocol InterpolantFields {
 
 extension InterpolantFields {
   /// A single field.
-  public func callAsFunction(_ field: InterpolantField, _ t: Double, _ x: Tensor, condition: Tensor? = nil) -> Tensor {
+  public func callAsFunction(_ field: InterpolantField, _ t: Double, _ x: Tensor, condition: Tensor? = nil)
+    -> Tensor
+  {
     self(FieldSum([(field, 1)]), t, x, condition: condition)
   }
 
@@ -73,6 +77,7 @@ public struct ExactFields: InterpolantFields, Sendable {
   /// - Throws: ``InterpolantError`` for schedules whose ends are not independent, or a base that is not N(0, I)
   ///   where the schedule is one-sided; `ParameterError` where dimensions differ.
   public init(from base: GaussianMixture, to target: GaussianMixture, schedule: InterpolantSchedule) throws {
+    try schedule.validate()
     guard schedule.kind != .mirror else { throw InterpolantError.exactFieldsNeedIndependentEnds }
     if schedule.kind == .oneSided, !base.isStandardNormal { throw InterpolantError.oneSidedNeedsGaussianBase }
     mixtures = try GaussianMixtureInterpolant(from: base, to: target)
@@ -80,13 +85,20 @@ public struct ExactFields: InterpolantFields, Sendable {
   }
 
   public var dimension: Int { mixtures.target.dimension }
-  public func provides(_ field: InterpolantField) -> Bool { field != .energy }
+  public func provides(_ field: InterpolantField) -> Bool {
+    field != .energy && (field != .diffusiveDrift || schedule.diffusiveStrength != nil)
+  }
 
   /// The mixture of x_t.
   public func marginal(at t: Double) -> GaussianMixture { mixtures.at(schedule.values(at: t)).marginal }
 
   public func callAsFunction(_ sum: FieldSum, _ t: Double, _ x: Tensor, condition: Tensor?) -> Tensor {
     let slice = mixtures.at(schedule.values(at: t))
+    if sum.terms.count == 2, sum.terms[0].field == .velocity, sum.terms[1].field == .score {
+      // The drift of the stochastic generators: both share their responsibilities.
+      let (velocity, score) = slice.velocityAndScore(x)
+      return (velocity * sum.terms[0].weight).adding(score, scaledBy: sum.terms[1].weight)
+    }
     var result: Tensor?
     for (field, weight) in sum.terms {
       let value = self.value(field, slice, x)
@@ -95,7 +107,9 @@ public struct ExactFields: InterpolantFields, Sendable {
     return (result ?? .zeros(like: x)).to(like: x)
   }
 
-  private func value(_ field: InterpolantField, _ slice: GaussianMixtureInterpolant.Slice, _ x: Tensor) -> Tensor {
+  private func value(_ field: InterpolantField, _ slice: GaussianMixtureInterpolant.Slice, _ x: Tensor)
+    -> Tensor
+  {
     switch field {
     case .velocity: slice.velocity(x)
     case .drift: schedule.kind == .oneSided ? slice.velocity(x) : slice.interpolantVelocity(x)
@@ -103,6 +117,7 @@ public struct ExactFields: InterpolantFields, Sendable {
     case .denoiser: schedule.kind == .oneSided ? slice.expectedBase(x) : slice.expectedNoise(x)
     case .startMean: slice.expectedBase(x)
     case .endMean: slice.expectedTarget(x)
+    case .diffusiveDrift: slice.velocity(x).adding(slice.score(x), scaledBy: schedule.diffusiveStrength ?? 0)
     case .energy: preconditionFailure("the energy of a mixture is not offered; use its log-density")
     }
   }

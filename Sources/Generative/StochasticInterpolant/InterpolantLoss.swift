@@ -29,20 +29,24 @@ public struct InterpolantLoss: Sendable {
   /// Coefficients by row, `[n, 1]` each.
   private struct Columns {
     let alpha, alphaDot, beta, betaDot, gamma, gammaDot: Tensor
+    /// γ̇ − a/γ = −√(2at/(1−t)), the diffusive schedule's factor on z in u.
+    let diffusive: Tensor
 
     init(_ schedule: InterpolantSchedule, _ times: [Double], like x: Tensor) {
       var values = [Float]()
-      values.reserveCapacity(6 * times.count)
+      values.reserveCapacity(7 * times.count)
+      let strength = schedule.diffusiveStrength ?? 0
       for t in times {
         let v = schedule.values(at: t)
-        for value in [v.alpha, v.alphaDot, v.beta, v.betaDot, v.gamma, v.gammaDot] {
+        let diffusive = -(2 * strength * t / (1 - t)).squareRoot()
+        for value in [v.alpha, v.alphaDot, v.beta, v.betaDot, v.gamma, v.gammaDot, diffusive] {
           values.append(Float(value))
         }
       }
-      let table = Tensor(values, shape: [times.count, 6], device: x.device)
+      let table = Tensor(values, shape: [times.count, 7], device: x.device)
       func column(_ i: Int) -> Tensor { table.slice(axis: 1, start: i, end: i + 1) }
       (alpha, alphaDot, beta) = (column(0), column(1), column(2))
-      (betaDot, gamma, gammaDot) = (column(3), column(4), column(5))
+      (betaDot, gamma, gammaDot, diffusive) = (column(3), column(4), column(5), column(6))
     }
   }
 
@@ -69,6 +73,7 @@ public struct InterpolantLoss: Sendable {
       case .velocity:
         sided { mixesNoise ? meanVelocity.adding(c.gammaDot, times: batch.noise, value: $0) : meanVelocity }
       case .drift: sided { _ in meanVelocity }
+      case .diffusiveDrift: sided { meanVelocity.adding(c.diffusive, times: batch.noise, value: $0) }
       case .denoiser: sided { $0 == 1 ? noise : -noise }
       case .score, .energy: sided { noise * -$0 / scale }
       case .startMean: sided { _ in batch.start }
@@ -94,7 +99,8 @@ public struct InterpolantLoss: Sendable {
   }
 
   /// The loss of every row (mean of a pair), `[n]`, for fields given by any model at one time.
-  func rows(_ fields: some InterpolantFields, _ field: InterpolantField, _ batch: InterpolantBatch) -> Tensor {
+  func rows(_ fields: some InterpolantFields, _ field: InterpolantField, _ batch: InterpolantBatch) -> Tensor
+  {
     let (x, _, targets) = points(batch, [field])
     let condition = batch.condition.map { isAntithetic ? .concatenate([$0, $0]) : $0 }
     let value = fields(field, batch.times[0], x, condition: condition)

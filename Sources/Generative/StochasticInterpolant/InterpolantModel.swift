@@ -30,7 +30,8 @@ public final class InterpolantModel {
 
   /// The exact model between two mixtures.
   public convenience init(
-    exactFrom base: GaussianMixture, to target: GaussianMixture, schedule: InterpolantSchedule, columns: [String]? = nil
+    exactFrom base: GaussianMixture, to target: GaussianMixture, schedule: InterpolantSchedule,
+    columns: [String]? = nil
   ) throws {
     let fields = try ExactFields(from: base, to: target, schedule: schedule)
     self.init(

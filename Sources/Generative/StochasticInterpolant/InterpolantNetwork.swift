@@ -54,6 +54,7 @@ public final class InterpolantNetwork: Module {
   public let startMean: (any FieldNetwork)?
   public let endMean: (any FieldNetwork)?
   public let energy: (any FieldNetwork)?
+  public let diffusiveDrift: (any FieldNetwork)?
 
   public let options: NetworkOptions
   public let fields: [InterpolantField]
@@ -91,6 +92,7 @@ public final class InterpolantNetwork: Module {
     startMean = network(.startMean)
     endMean = network(.endMean)
     energy = network(.energy)
+    diffusiveDrift = network(.diffusiveDrift)
     _ = random.next()
   }
 
@@ -104,6 +106,7 @@ public final class InterpolantNetwork: Module {
       case .startMean: startMean
       case .endMean: endMean
       case .energy: energy
+      case .diffusiveDrift: diffusiveDrift
       }
     guard let found else { preconditionFailure("the field \(field.rawValue) was not learned") }
     return found

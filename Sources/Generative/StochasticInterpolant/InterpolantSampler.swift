@@ -77,7 +77,7 @@ extension InterpolantModel {
   public func timeRange(_ options: SamplerOptions) -> (start: Double, end: Double) {
     let isExact = fields is ExactFields
     let inset = options.isStochastic || needsInset ? 1e-3 : 0
-    let low = isExact || schedule.kind == .oneSided ? 0 : inset
+    let low = isExact || schedule.kind == .oneSided || usesDiffusiveDrift(options) ? 0 : inset
     return (options.start ?? low, options.end ?? (isExact ? 1 : 1 - inset))
   }
 
@@ -87,6 +87,16 @@ extension InterpolantModel {
     if learned.network.fields.contains(.velocity) { return false }
     return schedule.kind != .oneSided || schedule == .oneSidedVP
       || !learned.network.fields.contains(.denoiser)
+  }
+
+  /// Whether the drift is the diffusive schedule's own: learned directly and asked for at its noise level.
+  private func usesDiffusiveDrift(_ options: SamplerOptions) -> Bool {
+    guard let strength = schedule.diffusiveStrength, fields.provides(.diffusiveDrift) else { return false }
+    return options.generator == .forward && options.epsilon == .constant(strength)
+  }
+
+  private var learnsDiffusiveDriftOnly: Bool {
+    (fields as? LearnedFields)?.network.fields == [.diffusiveDrift]
   }
 
   private func validate(_ options: SamplerOptions) throws -> (start: Double, end: Double) {
@@ -104,6 +114,14 @@ extension InterpolantModel {
       throw InterpolantError.negativeEpsilon(options.epsilon.amount)
     }
     if schedule.kind == .mirror, !options.isStochastic { throw InterpolantError.mirrorFlowIsIdentity }
+    if usesDiffusiveDrift(options) { return range }
+    if learnsDiffusiveDriftOnly {
+      throw InterpolantError.invalidOption(
+        name: "--sampler", found: "\(options.generator.rawValue) with --epsilon \(options.epsilon.amount)",
+        expected:
+          "sde-forward with --epsilon \(schedule.diffusiveStrength ?? 0), the noise level that u was trained for"
+      )
+    }
     try require(.velocity)
     if options.isStochastic, options.epsilon.amount > 0 { try requireScore() }
     return range
@@ -189,10 +207,12 @@ extension InterpolantModel {
     if options.isStochastic {
       let (schedule, epsilon) = (schedule, options.epsilon)
       let sign: Double = options.isBackward ? -1 : 1
+      let isDiffusive = usesDiffusiveDrift(options)
       let equation = StochasticEquation(
         drift: { [fields] t, x in
-          fields(
-            FieldSum([(.velocity, 1), (.score, sign * epsilon(t, schedule))]), t, x, condition: condition)
+          let sum =
+            isDiffusive ? .diffusiveDrift : FieldSum([(.velocity, 1), (.score, sign * epsilon(t, schedule))])
+          return fields(sum, t, x, condition: condition)
         }, diffusion: { (2 * epsilon($0, schedule)).squareRoot() })
       solution =
         options.integrator == .eulerMaruyama
@@ -257,7 +277,8 @@ extension InterpolantModel {
   }
 
   /// Rows a block: enough to keep the processor busy, few enough that activations stay in its cache.
-  var blockSize: Int { 1024 }
+  /// Mixtures bound their own memory, and prepare once a time and block.
+  var blockSize: Int { fields is ExactFields ? 1 << 16 : 1024 }
 }
 
 /// 0..<count in consecutive blocks.

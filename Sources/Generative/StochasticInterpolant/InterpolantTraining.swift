@@ -32,6 +32,7 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
 
   /// - Throws: ``InterpolantError`` naming the option.
   public func validate() throws {
+    try schedule.validate()
     func require(_ holds: Bool, _ name: String, _ found: String, _ expected: String) throws {
       if !holds { throw InterpolantError.invalidOption(name: name, found: found, expected: expected) }
     }
@@ -51,11 +52,15 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
     if case .gaussian(let deviation) = noise {
       try require(deviation > 0, "--noise", "\(deviation)", "uniform, none or a positive deviation")
     }
+    try require(
+      !fields.contains(.diffusiveDrift) || schedule.diffusiveStrength != nil, "--fields", "u",
+      "the schedule diffusive, whose own drift it is")
     let needsNoise = fields.contains { [.score, .energy, .denoiser].contains($0) }
     if needsNoise, !schedule.hasNoise { throw InterpolantError.noScore("the schedule has no noise (γ = 0)") }
     if network.architecture == .unet {
       try require(
         network.imageShape?.count == 3, "--image-shape", "none", "channels×height×width for a U-Net")
+      try require(network.width % 4 == 0, "--width", "\(network.width)", "a multiple of 4 for a U-Net")
     }
   }
 }
@@ -77,6 +82,13 @@ public struct InterpolantTraining {
   public init(_ options: InterpolantOptions, data: InterpolantData) throws {
     try options.validate()
     try data.validate(options.schedule)
+    if options.network.architecture == .unet, let shape = options.network.imageShape,
+      shape.reduce(1, *) != data.target.dimension
+    {
+      throw InterpolantError.invalidOption(
+        name: "--image-shape", found: shape.map(String.init).joined(separator: "×"),
+        expected: "\(data.target.dimension) numbers in all, as many as there are columns")
+    }
     self.options = options
     self.data = data
     random = RandomSource(seed: options.seed)

@@ -17,7 +17,8 @@ public enum KLControl {
 
   /// (1/ε) ΔL_v + (sup(γγ̇ − ε)²/ε) ΔL_s, for learned v and s.
   public static func bound(
-    excessDrift: Double, excessScore: Double, epsilon: Double, schedule: InterpolantSchedule, points: Int = 2001
+    excessDrift: Double, excessScore: Double, epsilon: Double, schedule: InterpolantSchedule,
+    points: Int = 2001
   ) -> Double {
     precondition(epsilon >= 0, "KLControl: the noise level is negative")
     guard epsilon > 0 else { return .infinity }

@@ -98,7 +98,9 @@ public enum InterpolantSchedule: Sendable, Hashable, Codable {
   /// The coefficients at a time in [0, 1].
   public func values(at t: Double) -> ScheduleValues {
     let quarter = Double.pi / 2
-    func with(_ gamma: GammaSchedule, _ a: Double, _ aDot: Double, _ b: Double, _ bDot: Double) -> ScheduleValues {
+    func with(_ gamma: GammaSchedule, _ a: Double, _ aDot: Double, _ b: Double, _ bDot: Double)
+      -> ScheduleValues
+    {
       let (square, product) = gamma.squareAndProduct(at: t)
       return ScheduleValues(
         alpha: a, beta: b, alphaDot: aDot, betaDot: bDot, gammaSquared: square, gammaGammaDot: product)
@@ -131,6 +133,21 @@ public enum InterpolantSchedule: Sendable, Hashable, Codable {
     case .diffusive(let a): return with(.brownian(a: 2 * a), 1 - t * t, -2 * t, t * t, 2 * t)
     }
   }
+
+  /// - Throws: ``InterpolantError`` where γ does not suit the schedule: `trig` takes √(1−γ²), which has no
+  /// derivative where γ reaches 1.
+  func validate() throws {
+    guard case .trigonometric(let gamma) = self else { return }
+    let largest = (0...100).map { gamma.squareAndProduct(at: Double($0) / 100).square }.max()!
+    guard largest < 1 else {
+      throw InterpolantError.invalidOption(
+        name: "--gamma", found: "reaching \(largest.squareRoot())",
+        expected: "γ < 1 for the schedule trig, such as brownian with --gamma-scale below 4")
+    }
+  }
+
+  /// a of the diffusive schedule, the noise level of its own equation.
+  public var diffusiveStrength: Double? { if case .diffusive(let a) = self { a } else { nil } }
 
   /// The coefficient of the Gaussian noise: γ, or α where x₀ is the noise.
   public func noiseScale(_ values: ScheduleValues) -> Double {

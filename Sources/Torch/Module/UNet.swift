@@ -16,8 +16,11 @@ final class ResidualBlock: Module {
     skip = inputs == outputs ? nil : Conv2d(inputs, outputs, kernel: 1, using: &random)
   }
 
-  /// The largest of 8, 4, 2, 1 that divides the channels.
-  static func groups(_ channels: Int) -> Int { [8, 4, 2].first { channels % $0 == 0 } ?? 1 }
+  /// The largest of 8, 4, 2, 1 that leaves equal groups of four channels or more: the context shifts whole
+  /// channels, and normalising a channel alone would take that shift away again.
+  static func groups(_ channels: Int) -> Int {
+    [8, 4, 2].first { channels % $0 == 0 && channels / $0 >= 4 } ?? 1
+  }
 
   func callAsFunction(_ x: Tensor, _ context: Tensor) -> Tensor {
     let first = convolution1(norm1(x).silu()) + contextMap(context).unsqueeze(-1).unsqueeze(-1)

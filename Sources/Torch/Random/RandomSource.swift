@@ -142,7 +142,9 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Hashable {
   public mutating func categorical(_ weights: Tensor, count: Int, replacement: Bool = true) -> Tensor {
     let seed = seed()
     // libtorch refuses to draw nothing.
-    guard count > 0 else { return .zeros(Array(weights.shape.dropLast()) + [0], dtype: .int64, device: weights.device) }
+    guard count > 0 else {
+      return .zeros(Array(weights.shape.dropLast()) + [0], dtype: .int64, device: weights.device)
+    }
     return weights.unary("categorical") { ct_multinomial($0, Int64(count), replacement, seed) }
   }
 }

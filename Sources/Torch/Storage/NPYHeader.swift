@@ -38,7 +38,7 @@ struct NPYHeader: Equatable {
     guard let count = validatedCount(shape, elementSize: element.size) else {
       throw StorageError(
         .badShape, file: file, place: place(range.lowerBound), found: "shape \(shape)",
-        expected: "extents of at least 0 and fewer than 2^63 bytes in all")
+        expected: "up to 64 extents of at least 0, and fewer than 2^63 bytes in all")
     }
     self.count = count
     let (present, needed) = (bytes.count - dataStart, count * element.size)

@@ -109,7 +109,8 @@ struct SafetensorsHeader {
         .unsupportedType, "dtype \"\(type)\"", "one of \(types.keys.sorted().joined(separator: ", "))")
     }
     guard let count = validatedCount(shape, elementSize: dtype.size) else {
-      throw error(.badShape, "shape \(shape)", "extents of at least 0 and fewer than 2^63 bytes in all")
+      throw error(
+        .badShape, "shape \(shape)", "up to 64 extents of at least 0, and fewer than 2^63 bytes in all")
     }
     let (begin, end) = (offsets[0], offsets[1])
     guard begin >= 0, begin <= end, end <= dataCount else {

@@ -89,8 +89,10 @@ extension URL {
 
 /// The product of the extents, or nil where an extent is negative or the bytes would overflow `Int`.
 ///
-/// Zero extents do not hide an overflow of the others: strides are products of those.
+/// Zero extents do not hide an overflow of the others: strides are products of those. More than 64 axes, the most
+/// that NumPy and many of libtorch's kernels know, are refused too.
 func validatedCount(_ shape: [Int], elementSize: Int) -> Int? {
+  guard shape.count <= 64 else { return nil }
   var product = elementSize
   for extent in shape {
     guard extent >= 0 else { return nil }

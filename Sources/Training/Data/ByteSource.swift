@@ -23,7 +23,10 @@ final class ByteSource {
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
       throw TableError(.unreadable, file: name, found: "a folder", expected: "a file")
     }
-    if url.pathExtension.lowercased() == "gz" { inflater = InflateStream(.gzip) }
+    // Gzip is also recognised without its extension; with it, anything else is damage.
+    var magic: (UInt8, UInt8) = (0, 0)
+    let isMarked = pread(descriptor, &magic, 2, 0) == 2 && magic == (0x1f, 0x8b)
+    if isMarked || url.pathExtension.lowercased() == "gz" { inflater = InflateStream(.gzip) }
   }
 
   deinit { close(descriptor) }

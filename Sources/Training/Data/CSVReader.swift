@@ -185,12 +185,18 @@ struct CSVReader: ~Copyable {
     let text = String(decoding: scanner.bytes(of: field).prefix(64), as: UTF8.self)
     let isDecimalComma =
       text.contains(",") && Double(text.replacing(",", with: ".", maxReplacements: 1)) != nil
+    let advice =
+      if isDecimalComma {
+        "write decimals with a point"
+      } else if names.count == 1, text.contains(where: { $0.isNumber }) {
+        "if this line has several columns, name the character between them as the delimiter"
+      } else {
+        "encode categories as numbers, or choose the numeric columns with --columns"
+      }
     return TableError(
       .notANumber, file: file, line: field.line, column: column + 1, columnName: names[column],
       found: scanner.shownText(of: field), expected: "a number",
-      advice: isDecimalComma
-        ? "write decimals with a point"
-        : "encode categories as numbers, or choose the numeric columns with --columns")
+      advice: advice)
   }
 
   private mutating func count(_ kind: TableError.Kind, _ field: CSVScanner.Field, _ column: Int) {

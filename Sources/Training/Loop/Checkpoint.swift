@@ -37,7 +37,8 @@ public struct CheckpointStore: Sendable {
 
   private static let digits = 9
 
-  func url(step: Int) -> URL {
+  /// Where the checkpoint of a step is.
+  public func url(step: Int) -> URL {
     let number = String(step)
     let padding = String(repeating: "0", count: max(0, Self.digits - number.count))
     return folder.appending(path: "step-\(padding)\(number).safetensors")
@@ -63,10 +64,28 @@ public struct CheckpointStore: Sendable {
     }
   }
 
-  /// Reads the newest checkpoint; `nil` where there is none.
-  /// - Throws: the storage's error where the newest file is damaged.
-  public func newest() throws -> Checkpoint? {
-    guard let step = steps.last else { return nil }
+  /// Reads the newest checkpoint that is whole; `nil` where there is none.
+  ///
+  /// A damaged file costs the steps since the one before it and nothing else, as training from there repeats
+  /// them bit for bit.
+  /// - Parameter note: told about every damaged file that was passed over.
+  /// - Throws: the storage's error of the newest file where all are damaged.
+  public func newest(noting note: (String) -> Void = { _ in }) throws -> Checkpoint? {
+    var failures: [any Error] = []
+    for step in steps.reversed() {
+      do {
+        let checkpoint = try read(step: step)
+        for failure in failures { note("\(failure); continuing from the checkpoint before it") }
+        return checkpoint
+      } catch {
+        failures.append(error)
+      }
+    }
+    if let first = failures.first { throw first }
+    return nil
+  }
+
+  private func read(step: Int) throws -> Checkpoint {
     let file = try SafetensorsFile(contentsOf: url(step: step))
     var tensors: [(name: String, tensor: Tensor)] = []
     for name in file.names { tensors.append((name, try file.tensor(named: name).clone())) }

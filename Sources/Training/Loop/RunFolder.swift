@@ -28,12 +28,13 @@ public struct RunFolder: Sendable, Hashable {
   /// - Throws: ``RunFolderError`` where it holds a run and is not resumed, or cannot be made.
   public init(creating url: URL, resuming: Bool = false) throws {
     self.url = url
-    let manager = FileManager.default
-    if !resuming, manager.fileExists(atPath: configuration.path) { throw RunFolderError.occupied(url.path) }
+    if !resuming, FileManager.default.fileExists(atPath: configuration.path) {
+      throw RunFolderError.occupied(url.path)
+    }
     do {
-      try manager.createDirectory(at: url, withIntermediateDirectories: true)
+      try createFolder(at: url)
     } catch {
-      throw RunFolderError.notWritable(url.path, (error as NSError).localizedDescription)
+      throw RunFolderError.notWritable(url.path, error.reason)
     }
   }
 

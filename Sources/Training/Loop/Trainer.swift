@@ -56,6 +56,7 @@ public final class Trainer {
   private let baseRate: Double
 
   private var step = 0
+  private var lastLoss = Double.nan
   private var best: (step: Int, value: Double)?
   private var bestState: [(name: String, tensor: Tensor)] = []
   private var validationsSinceBest = 0
@@ -95,8 +96,8 @@ public final class Trainer {
   ) throws -> TrainingResult {
     if resuming { try resume() }
     let log = try run.map { try MetricsLog($0.metrics, keepingThrough: step) }
-    var lastLoss = Double.nan
-    var stoppedEarly = false
+    // A checkpoint may be that of the step at which patience ran out.
+    var stoppedEarly = isOutOfPatience
     module.train()
     while step < options.steps, !stoppedEarly {
       let rate = baseRate * options.schedule.factor(step: step, of: options.steps, warmUp: options.warmUp)
@@ -151,8 +152,10 @@ public final class Trainer {
     } else {
       validationsSinceBest += 1
     }
-    return options.patience.map { validationsSinceBest >= $0 } ?? false
+    return isOutOfPatience
   }
+
+  private var isOutOfPatience: Bool { options.patience.map { validationsSinceBest >= $0 } ?? false }
 
   private func leaveResult() throws {
     if !bestState.isEmpty {
@@ -182,10 +185,13 @@ public final class Trainer {
     )] {
       tensors.map { ("\(prefix).\($0.name)", $0.tensor) }
     }
-    var facts = ["validations_since_best": String(validationsSinceBest), "random": Self.encode(random.state)]
+    // Bits, so that nothing is rounded.
+    var facts = [
+      "validations_since_best": String(validationsSinceBest), "random": Self.encode(random.state),
+      "loss_bits": String(lastLoss.bitPattern),
+    ]
     if let best {
       facts["best_step"] = String(best.step)
-      // Bits, so that nothing is rounded.
       facts["best_value_bits"] = String(best.value.bitPattern)
     }
     return Checkpoint(
@@ -195,7 +201,7 @@ public final class Trainer {
   }
 
   private func resume() throws {
-    guard let store, let checkpoint = try store.newest() else {
+    guard let store, let checkpoint = try store.newest(noting: { progress?.note($0) }) else {
       throw TrainingError.nothingToResume(run?.url.path ?? "no run folder")
     }
     guard checkpoint.facts["random"] == Self.encode(random.state) else {
@@ -205,6 +211,7 @@ public final class Trainer {
     try optimiser.load(checkpoint.part("optimiser"))
     try average?.load(checkpoint.part("average"))
     step = checkpoint.step
+    lastLoss = checkpoint.facts["loss_bits"].flatMap(UInt64.init).map(Double.init(bitPattern:)) ?? .nan
     validationsSinceBest = checkpoint.facts["validations_since_best"].flatMap(Int.init) ?? 0
     if let bestStep = checkpoint.facts["best_step"].flatMap(Int.init),
       let bits = checkpoint.facts["best_value_bits"].flatMap(UInt64.init)

@@ -1,0 +1,70 @@
+import Testing
+import Torch
+
+@Suite("Perceptrons") struct MLPTests {
+  private func mlp(_ widths: [Int], _ activation: Activation) -> MLP {
+    var random = RandomSource(seed: 21)
+    let network = MLP(widths, activation: activation, using: &random)
+    network.move(to: .double)
+    return network
+  }
+
+  @Test("derivatives of activations are those of autograd", arguments: Activation.allCases)
+  func derivatives(activation: Activation) {
+    let x = Tensor.concatenate([normal([400]) * 3, Tensor([-40.0, 40, -0.1, 0.1])])
+    let (value, derivative) = activation.valueAndDerivative(x)
+    let automatic = valueAndGradient(of: { activation($0) }, at: x)
+    expectClose(value, automatic.value, 1e-12)
+    expectClose(derivative, automatic.gradient, 1e-12)
+  }
+
+  @Test("overwriting a temporary gives the recorded values", arguments: Activation.allCases)
+  func overwriting(activation: Activation) {
+    let network = mlp([3, 8, 8, 2], activation)
+    let x = normal([6, 3])
+    expectClose(withoutGradient { network(x) }, network(x).detach(), 0)
+    #expect(x.isEqual(to: normal([6, 3])))
+  }
+
+  @Test(
+    "the divergence carried forward is the exact one, for every activation, depth and context",
+    arguments: Activation.allCases, [0, 1, 3])
+  func divergence(activation: Activation, depth: Int) {
+    let (d, k) = (4, 3)
+    let network = mlp([d + k] + [Int](repeating: 16, count: depth) + [d], activation)
+    let x = normal([9, d])
+    for context in [normal([k], seed: 22), normal([9, k], seed: 23)] {
+      let exact = exactDivergence(of: { network($0, context: context) }, at: x)
+      let carried = withoutGradient { network.valueAndDivergence(x, context: context) }
+      expectClose(carried.value, exact.value)
+      expectClose(carried.divergence, exact.divergence, 1e-12)
+    }
+  }
+
+  @Test("a context is the same as further inputs, shared or by row")
+  func context() {
+    let network = mlp([5, 8, 2], .silu)
+    let (x, context) = (normal([6, 3]), normal([2], seed: 24))
+    let rows = context.unsqueeze(0).expand([6, 2])
+    let joined = network(.concatenate([x, rows], axis: 1)).detach()
+    expectClose(network(x, context: context).detach(), joined)
+    expectClose(network(x, context: rows).detach(), joined)
+  }
+
+  @Test("mixed precision computes in bfloat16 and stays close to float32")
+  func autocast() {
+    var random = RandomSource(seed: 25)
+    let network = MLP([8, 128, 128, 4], activation: .silu, using: &random)
+    let x = random.normal([256, 8])
+    let exact = withoutGradient { network(x) }
+    let mixed = withoutGradient { withAutocast(.bfloat16) { network(x) } }
+    #expect(mixed.dtype == .bfloat16)
+    #expect(network.layers[0].weight.value.dtype == .float)
+    let error = ((mixed.to(.float) - exact).square().mean() / exact.square().mean()).sqrt().item()
+    // bfloat16 has 8 bits: relative rounding 2⁻⁹ a number, averaged down by the sums.
+    #expect(error < 0.02)
+    #expect(error > 1e-4)
+    // Outside the scope float32 is back.
+    #expect(withoutGradient { network(x) }.isEqual(to: exact))
+  }
+}
