@@ -6,7 +6,7 @@ import Report
 @Suite("JSON")
 struct JSONValueTests {
   static let document: JSONValue = [
-    "z": 1, "a": [1.5, -0.1, 1e300, 5e-324, true, nil, "text"],
+    "z": 1, "a": [1.5, -0.1, 1e300, .number(.leastNonzeroMagnitude), true, nil, "text"],
     "nested": ["empty": [:], "none": [], "deep": [[[["value"]]]]],
     "long": .array((0..<60).map(JSONValue.integer)),
     "quotes": "\"\\/\u{8}\u{1}\n\r\t\u{7F}\u{2028}\u{2029}é😀",
@@ -17,7 +17,7 @@ struct JSONValueTests {
     let text = isPretty ? Self.document.pretty : Self.document.compact
     let read = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary)
     let expected: NSDictionary = [
-      "z": 1, "a": [1.5, -0.1, 1e300, 5e-324, true, NSNull(), "text"] as [Any],
+      "z": 1, "a": [1.5, -0.1, 1e300, Double.leastNonzeroMagnitude, true, NSNull(), "text"] as [Any],
       "nested": ["empty": [String: Any](), "none": [Any](), "deep": [[[["value"]]]]] as [String: Any],
       "long": Array(0..<60), "quotes": "\"\\/\u{8}\u{1}\n\r\t\u{7F}\u{2028}\u{2029}é😀",
     ]
