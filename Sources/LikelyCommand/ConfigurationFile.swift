@@ -77,8 +77,8 @@ enum ConfigurationFile {
     return try mapping.keys.sorted().flatMap { key -> [String] in
       guard known.contains(key) else {
         throw ConfigurationFileError(
-          description: "\(path): unknown key \(key); `likely \(command._commandName)` takes "
-            + known.sorted().joined(separator: ", "))
+          description: "\(path): unknown key \(key); \(command._commandName) takes "
+            + known.filter { !$0.hasPrefix("no-") }.sorted().joined(separator: ", "))
       }
       switch mapping[key]! {
       // A flag that cannot be negated is off when it is left out.

@@ -42,11 +42,13 @@ enum ExitStatus {
       case .nonFinite, .mismatch: badData
       }
     case is DataSetError: missingInput
-    case is InterpolantFileError, is ModuleStateError, is GaussianMixtureFileError, is ParameterError,
+    case let error as GaussianMixtureFileError:
+      FileManager.default.fileExists(atPath: error.file) ? badData : missingInput
+    case is InterpolantFileError, is ModuleStateError, is ParameterError,
       is SolverError:
       badData
     case let error as ConfigurationFileError: error.isMissing ? missingInput : usage
-    case is UnknownExperiment, is UsageError: usage
+    case is UnknownExperiment, is UnknownPart, is UsageError: usage
     case is UnsuitableTableError: badData
     case is TorchError: internalError
     default: nil

@@ -10,7 +10,7 @@ struct InterpolantCommand: ParsableCommand {
       "Stochastic interpolants: flows and diffusions between two distributions, with exact likelihoods.",
     discussion: """
       Example:
-        likely interpolant train --data toy:checkerboard --steps 500 --out runs/x
+        likely interpolant train --data toy:checkerboard --out runs/x
         likely interpolant sample runs/x --count 1000 --out s.csv
         likely interpolant loglik runs/x --data s.csv
       """,
@@ -83,14 +83,16 @@ struct ModelArgument: ParsableArguments {
     help: ArgumentHelp("Run folder of `interpolant train`, or a model.safetensors.", valueName: "run"))
   var run: String
 
-  func load() throws -> InterpolantModel {
+  func load(on device: Device) throws -> InterpolantModel {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: run, isDirectory: &isDirectory) else {
       throw RunFolderError.missing(run)
     }
     let url = URL(argument: run)
-    return try InterpolantModel(
+    let model = try InterpolantModel(
       contentsOf: isDirectory.boolValue ? url.appending(path: "model.safetensors") : url)
+    model.move(to: device)
+    return model
   }
 }
 

@@ -9,7 +9,7 @@ struct InterpolantCrossEntropy: ParsableCommand {
     abstract: "H(ρ₁ ‖ ρ̂⁽¹⁾) on a table, by every route asked for; H(ρ₀ ‖ ρ̂⁽⁰⁾) with --start.",
     discussion: """
       Example:
-        likely interpolant cross-entropy runs/x --data held-out.csv --methods ode,sde
+        likely interpolant cross-entropy runs/x --data new.csv --methods ode,sde
       """)
 
   @OptionGroup var model: ModelArgument
@@ -35,7 +35,7 @@ struct InterpolantCrossEntropy: ParsableCommand {
 
   func run() throws {
     var random = common.start()
-    let model = try model.load()
+    let model = try model.load(on: common.target)
     let rows = try table.read(data)
     var result = ReportTable(
       title: "Cross-entropy, nats a row", columns: [.text("quantity"), .text("route"), .uncertain("value")])
@@ -104,7 +104,7 @@ struct InterpolantDiagnose: ParsableCommand {
 
   func run() throws {
     var random = common.start()
-    let model = try model.load()
+    let model = try model.load(on: common.target)
     guard times > 0 else { throw UsageError("--times \(times): at least 1") }
     let rows = try table.read(data)
     let fields = try exactFields(model)
@@ -206,7 +206,7 @@ struct InterpolantRectify: ParsableCommand {
     guard lr > 0, batch > 0, steps > 0 else {
       throw UsageError("--lr, --batch and --steps: positive numbers")
     }
-    let old = try model.load()
+    let old = try model.load(on: common.target)
     guard let learned = old.fields as? LearnedFields else {
       throw InterpolantError.invalidOption(name: "run", found: "exact fields", expected: "a trained model")
     }
@@ -247,8 +247,8 @@ struct InterpolantMirror: ParsableCommand {
     abstract: "Redraws data near given points, with a model trained with --schedule mirror.",
     discussion: """
       Example:
-        likely interpolant train --data toy:moons --schedule mirror --steps 500 --out runs/mirror
-        likely interpolant mirror runs/mirror --data points.csv --epsilon 1 --out near.csv
+        likely interpolant train --data toy:moons --schedule mirror --out runs/m
+        likely interpolant mirror runs/m --data points.csv --out near.csv
       """)
 
   @OptionGroup var model: ModelArgument
@@ -274,7 +274,7 @@ struct InterpolantMirror: ParsableCommand {
   func run() throws {
     try requireRowFile(out)
     var random = common.start()
-    let model = try model.load()
+    let model = try model.load(on: common.target)
     guard model.schedule.kind == .mirror else {
       throw InterpolantError.invalidOption(
         name: "run", found: model.schedule.title, expected: "a model trained with --schedule mirror")

@@ -14,7 +14,7 @@ struct InterpolantTrain: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "x₁: a numeric table (.csv, .tsv, .npy, .npz, also .gz), a Gaussian mixture (.json), a data set (data:NAME, see `likely data list`), or toy:checkerboard, toy:moons, toy:ring.",
+      "x₁, needed unless --resume: a numeric table (.csv, .tsv, .npy, .npz, also .gz), a Gaussian mixture (.json), a data set (data:NAME, see `likely data list`), or toy:checkerboard, toy:moons, toy:ring.",
       valueName: "source"))
   var data: String?
 
@@ -165,7 +165,7 @@ struct InterpolantTrain: ParsableCommand {
       print("exact fields written to \(out)")
       return
     }
-    let training = try InterpolantTraining(options, data: data!)
+    let training = try InterpolantTraining(options, data: data!, device: common.target)
     let run = try RunFolder(creating: url, resuming: resume)
     // A run that was stopped before its first checkpoint starts from its beginning, which is the same run.
     let continues = resume && run.hasCheckpoint

@@ -47,6 +47,10 @@ struct SamplerArguments: ParsableArguments {
     guard !values.isEmpty, values.allSatisfy({ $0 != nil }) else {
       throw UsageError("--epsilon \(epsilon): numbers separated by commas are expected")
     }
+    // Every level is checked before the first is sampled, so that a sweep is written whole or not at all.
+    for value in values where !(value! >= 0 && value!.isFinite) {
+      throw InterpolantError.negativeEpsilon(value!)
+    }
     return values.map { $0! }
   }
 
@@ -70,7 +74,7 @@ struct InterpolantSample: ParsableCommand {
     abstract: "Generates rows with a trained model.",
     discussion: """
       Example:
-        likely interpolant sample runs/x --count 1000 --sampler sde-forward --epsilon 0.5 --out s.csv
+        likely interpolant sample runs/x --sampler sde-forward --out s.csv
       """)
 
   @OptionGroup var model: ModelArgument
@@ -107,12 +111,13 @@ struct InterpolantSample: ParsableCommand {
   func run() throws {
     try requireRowFile(out)
     var random = common.start()
-    let model = try model.load()
+    let model = try model.load(on: common.target)
     let levels = try sampler.levels()
     guard count > 0 else { throw UsageError("--count \(count): at least 1") }
     let start = try from.map { try NumericTable(contentsOf: URL(argument: $0)).values }
     let rows = start?.size(0) ?? count
     let condition = try self.condition(model, rows)
+    let pictureSize = try picture.map { _ in try self.pictureSize(model) }
     for level in levels {
       var options = sampler.options(epsilon: level)
       options.trajectories = trajectories
@@ -123,14 +128,18 @@ struct InterpolantSample: ParsableCommand {
       let path = levels.count == 1 ? out : Self.numbered(out, level)
       try write(samples, model, path)
       print("\(rows) rows written to \(path)")
-      if let picture {
-        try draw(samples.points, model, levels.count == 1 ? picture : Self.numbered(picture, level))
+      if let picture, let pictureSize {
+        try draw(
+          samples.points, model, pictureSize, levels.count == 1 ? picture : Self.numbered(picture, level))
       }
     }
     _ = random.next()
   }
 
   private func condition(_ model: InterpolantModel, _ rows: Int) throws -> Tensor? {
+    if let className, model.classes.isEmpty {
+      throw UsageError("--class \(className): the model has no classes; train it with --label")
+    }
     if let className { return try model.condition(class: className, count: rows) }
     guard !model.classes.isEmpty else { return nil }
     return Tensor((0..<rows).map { $0 % model.classes.count }).oneHot(model.classes.count).to(.float)
@@ -146,8 +155,8 @@ struct InterpolantSample: ParsableCommand {
     try writeRows(.concatenate(parts), names: ["t", "row"] + model.columns, to: path)
   }
 
-  private func draw(_ points: Tensor, _ model: InterpolantModel, _ path: String) throws {
-    let shape: (Int, Int)
+  private func pictureSize(_ model: InterpolantModel) throws -> (height: Int, width: Int) {
+    let shape: (height: Int, width: Int)
     if let pictureShape {
       let parts = pictureShape.split { "x×X".contains($0) }.compactMap { Int($0) }
       guard parts.count == 2 else {
@@ -163,8 +172,15 @@ struct InterpolantSample: ParsableCommand {
         "--picture: rows of \(model.dimension) columns are no images of \(shape.0)×\(shape.1); give --picture-shape"
       )
     }
+    return shape
+  }
+
+  private func draw(
+    _ points: Tensor, _ model: InterpolantModel, _ size: (height: Int, width: Int), _ path: String
+  ) throws {
     let grid = imageGrid(
-      points, height: shape.0, width: shape.1, columns: model.classes.isEmpty ? 10 : model.classes.count)
+      points, height: size.height, width: size.width,
+      columns: model.classes.isEmpty ? 10 : model.classes.count)
     try writeAtomically(try grid.image().png(), to: URL(argument: path))
     print("picture written to \(path)")
   }
@@ -276,7 +292,7 @@ struct InterpolantLogLikelihood: ParsableCommand {
   func run() throws {
     var random = common.start()
     if let out { try requireRowFile(out) }
-    let model = try model.load()
+    let model = try model.load(on: common.target)
     let rows = try table.read(data)
     var noiseStream = random.split("noise")
     let values = try parseNoise(noise)(rows.values, using: &noiseStream)
@@ -318,7 +334,7 @@ func parseNoise(_ text: String) throws -> DataNoise {
   case "none": return .none
   case "uniform": return .uniform
   default:
-    guard let deviation = Double(text), deviation > 0 else {
+    guard let deviation = Double(text), deviation > 0, deviation.isFinite else {
       throw UsageError("--noise \(text): expected none, uniform or a positive deviation")
     }
     return .gaussian(deviation)

@@ -35,12 +35,15 @@ struct LikelyCommand: ParsableCommand {
     }
   }
 
-  /// `--epsilon -1` as `--epsilon=-1`: the parser takes what starts with a dash for an option, and would say
+  /// `--epsilon -1` as `--epsilon=-1`, and `--columns -1,2` likewise: the parser takes what starts with a dash for an option, and would say
   /// that the value is missing instead of what is wrong with it.
   static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
     var result: [String] = []
     for argument in arguments {
-      if argument.hasPrefix("-"), Double(argument) != nil, let last = result.last, last.hasPrefix("--"),
+      let isNegative =
+        argument.hasPrefix("-")
+        && (Double(argument) != nil || argument.dropFirst().first.map { $0.isNumber || $0 == "." } ?? false)
+      if isNegative, let last = result.last, last.hasPrefix("--"),
         !last.contains("=")
       {
         result[result.count - 1] = "\(last)=\(argument)"

@@ -5,7 +5,11 @@ import Likely
 /// `likely methods`
 struct MethodsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "methods", abstract: "Lists the methods, their verbs and their guides.")
+    commandName: "methods", abstract: "Lists the methods, their verbs and their guides.",
+    discussion: """
+      Example:
+        likely methods
+      """)
 
   func run() throws {
     var table = ReportTable(
@@ -25,7 +29,11 @@ struct DataCommand: ParsableCommand {
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "list", abstract: "Lists the data sets; use one with --data data:NAME.")
+      commandName: "list", abstract: "Lists the data sets; use one with --data data:NAME.",
+      discussion: """
+        Example:
+          likely data list
+        """)
 
     func run() throws {
       var table = ReportTable(
@@ -50,7 +58,11 @@ struct DataCommand: ParsableCommand {
 /// `likely runs`
 struct RunsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "runs", abstract: "Lists the run folders below a folder, with their steps.")
+    commandName: "runs", abstract: "Lists the run folders below a folder, with their steps.",
+    discussion: """
+      Example:
+        likely runs runs
+      """)
 
   @Argument(help: ArgumentHelp("Folder to look in.", valueName: "folder"))
   var folder = "runs"

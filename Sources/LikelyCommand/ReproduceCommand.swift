@@ -18,6 +18,10 @@ struct ReproduceCommand: ParsableCommand {
   @Option(help: ArgumentHelp("quick (seconds), laptop (minutes) or paper.", valueName: "scale"))
   var scale = Scale.quick
 
+  @Option(
+    help: ArgumentHelp("Parts to run, such as A,D; all of the scale when left out.", valueName: "parts"))
+  var only: String?
+
   @OptionGroup var common: CommonOptions
 
   @Flag(help: "Print one JSON object a method.")
@@ -33,7 +37,8 @@ struct ReproduceCommand: ParsableCommand {
     for experiment in experiments {
       let isQuiet = common.quiet
       let (result, page) = try Experiments.run(
-        experiment, seed: common.seed, scale: scale, random: random, progress: { if !isQuiet { tell($0) } })
+        experiment, only: only?.split(separator: ",").map(String.init), seed: common.seed, scale: scale,
+        random: random, progress: { if !isQuiet { tell($0) } })
       print(json ? result.json.compact : result.plainText)
       if let out {
         let folder =

@@ -34,6 +34,9 @@ private struct GaussianMixtureReader {
 
   func parse(_ url: URL) throws(GaussianMixtureFileError) -> JSONValue {
     let data: Data
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      throw self.error("", "not found; give a JSON object with \(Self.keys)")
+    }
     do { data = try Data(contentsOf: url) } catch {
       throw self.error("", "cannot be read (\((error as NSError).localizedDescription))")
     }

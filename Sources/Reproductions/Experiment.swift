@@ -16,11 +16,15 @@ public enum Scale: String, Sendable, CaseIterable, Codable {
 public protocol Experiment: Sendable {
   /// The method's name in the list of methods.
   static var slug: String { get }
+  /// Its parts that belong to a scale, in order.
+  static func parts(_ scale: Scale) -> [String]
   init()
+  /// Runs one part.
   /// - Parameters:
-  ///   - random: the only source of randomness.
+  ///   - random: the only source of randomness; every part has its own stream.
   ///   - log: told what is being done.
-  func run(scale: Scale, random: RandomSource, log: (String) -> Void) throws -> ExperimentOutcome
+  func run(part: String, scale: Scale, random: RandomSource, log: (String) -> Void) throws
+    -> ExperimentOutcome
 }
 
 /// What an experiment returns.
@@ -50,13 +54,24 @@ public enum Experiments {
   }
 
   /// Runs one and times it.
+  /// - Parameter only: the parts to run; all of the scale when `nil`.
+  /// - Throws: ``UnknownPart``, and what the experiment throws.
   public static func run(
-    _ experiment: any Experiment.Type, seed: UInt64, scale: Scale, random: RandomSource,
+    _ experiment: any Experiment.Type, only: [String]? = nil, seed: UInt64, scale: Scale,
+    random: RandomSource,
     progress: (String) -> Void
   ) throws -> (result: ReproductionResult, page: HTMLReport) {
     let clock = ContinuousClock()
     let start = clock.now
-    let outcome = try experiment.init().run(scale: scale, random: random, log: progress)
+    let parts = experiment.parts(scale)
+    if let unknown = only?.first(where: { !parts.contains($0) }) {
+      throw UnknownPart(name: unknown, parts: parts, scale: scale)
+    }
+    var outcome = ExperimentOutcome()
+    for part in parts where only?.contains(part) ?? true {
+      let stream = random.split(part)
+      outcome.append(try experiment.init().run(part: part, scale: scale, random: stream, log: progress))
+    }
     let duration = clock.now - start
     let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
     let result = ReproductionResult(
@@ -74,6 +89,16 @@ public struct UnknownExperiment: Error, Sendable, Hashable, CustomStringConverti
   public let name: String
   public var description: String {
     "no experiment is called \(name); expected one of \(Experiments.all.map { $0.slug }.joined(separator: ", ")), all"
+  }
+}
+
+/// A part that an experiment does not have at a scale.
+public struct UnknownPart: Error, Sendable, Hashable, CustomStringConvertible {
+  public let name: String
+  public let parts: [String]
+  public let scale: Scale
+  public var description: String {
+    "no part is called \(name) at scale \(scale.rawValue); expected some of \(parts.joined(separator: ", "))"
   }
 }
 

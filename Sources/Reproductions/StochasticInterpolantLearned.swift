@@ -141,6 +141,8 @@ extension StochasticInterpolants {
     options.schedule = .oneSidedLinear
     options.fields = [.velocity, .denoiser]
     options.network = NetworkOptions(width: 128, depth: 4, activation: .relu)
+    // ε means what it means in the paper only in the data's own coordinates.
+    options.standardises = false
     options.batchSize = 1000
     options.learningRate = 2e-3
     options.training = TrainingOptions(steps: 7000, schedule: .step(every: 1500, factor: 0.4))

@@ -24,15 +24,17 @@ public enum BaseDistribution: Sendable {
   }
 
   /// `count` draws in the model's coordinates, `[count, d]`.
-  func sample(_ count: Int, dimension: Int, standardiser: Standardiser, using random: inout RandomSource)
-    -> Tensor?
-  {
+  func sample(
+    _ count: Int, dimension: Int, standardiser: Standardiser, device: Device = .cpu,
+    using random: inout RandomSource
+  ) -> Tensor? {
     switch self {
-    case .gaussian: return random.normal([count, dimension])
+    case .gaussian: return random.normal([count, dimension], device: device)
     case .mixture(let mixture):
-      return standardiser.standardise(mixture.sample(count, using: &random)).to(.float)
+      return standardiser.standardise(mixture.sample(count, using: &random)).to(.float, device: device)
     case .samples(let points):
-      return points.select(axis: 0, random.integers([count], in: 0..<points.size(0))).to(.float)
+      let rows = random.integers([count], in: 0..<points.size(0), device: points.device)
+      return points.select(axis: 0, rows).to(.float, device: device)
     case .given: return nil
     }
   }
@@ -44,7 +46,9 @@ public enum BaseDistribution: Sendable {
     case .gaussian:
       return -0.5 * points.square().sum(-1) - Double(x.size(1)) * 0.9189385332046727
     case .mixture(let mixture):
-      return mixture.logProbability(standardiser.restore(points)) - standardiser.logDeterminant
+      // Mixtures live on the processor.
+      let values = mixture.logProbability(standardiser.restore(points.to(device: .cpu)))
+      return (values - standardiser.logDeterminant).to(device: x.device)
     case .samples, .given: return nil
     }
   }

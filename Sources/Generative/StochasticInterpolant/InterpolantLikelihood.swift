@@ -77,7 +77,7 @@ extension InterpolantModel {
     let blocks = try withoutGradient {
       try rowBlocks(x.size(0), size: likelihoodBlock).enumerated().map { index, rows in
         var blockRandom = stream.split(index)
-        let rowsCondition = condition.map { $0[rows] }
+        let rowsCondition = condition.map { $0[rows].to(device: device) }
         return options.method == .ode
           ? try flow(x[rows], rowsCondition, options, probes, backwards: true, using: &blockRandom)
           : try stochastic(x[rows], rowsCondition, options, using: &blockRandom)
@@ -102,7 +102,8 @@ extension InterpolantModel {
       try rowBlocks(x.size(0), size: likelihoodBlock).enumerated().map { index, rows in
         var blockRandom = stream.split(index)
         return try flow(
-          x[rows], condition.map { $0[rows] }, options, options.probes, backwards: false, using: &blockRandom,
+          x[rows], condition.map { $0[rows].to(device: device) }, options, options.probes, backwards: false,
+          using: &blockRandom,
           end: {
             target.logProbability(self.standardiser.restore($0.to(.double)))
               - self.standardiser.logDeterminant

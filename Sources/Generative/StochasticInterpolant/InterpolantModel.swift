@@ -40,6 +40,16 @@ public final class InterpolantModel {
       columns: columns ?? (0..<target.dimension).map { "x\($0 + 1)" })
   }
 
+  /// Where the networks are and rows are worked on; exact fields stay on the processor.
+  public private(set) var device = Device.cpu
+
+  /// Moves the networks to a device.
+  public func move(to device: Device) {
+    guard let learned = fields as? LearnedFields else { return }
+    learned.network.move(device: device)
+    self.device = device
+  }
+
   public var schedule: InterpolantSchedule { fields.schedule }
   public var dimension: Int { fields.dimension }
 
@@ -76,7 +86,7 @@ public final class InterpolantModel {
       throw InterpolantError.columnsDiffer(found: data.size(1), expected: dimension)
     }
     try requireFinite(data)
-    return standardiser.standardise(data.to(.double)).to(workingType)
+    return standardiser.standardise(data.to(.double)).to(workingType, device: device)
   }
 
   /// Exact fields are evaluated in Double, networks in float.

@@ -169,7 +169,8 @@ extension InterpolantModel {
           expected: "--from with the points x₁ to start from")
       }
       guard
-        let drawn = base.sample(count, dimension: dimension, standardiser: standardiser, using: &stream)
+        let drawn = base.sample(
+          count, dimension: dimension, standardiser: standardiser, device: device, using: &stream)
       else { throw InterpolantError.conditionRequired("the points to start from with --from") }
       first = drawn.to(workingType)
     }
@@ -182,7 +183,8 @@ extension InterpolantModel {
       try rowBlocks(first.size(0), size: blockSize).enumerated().map { index, rows in
         var blockNoise = noise.split(index)
         return try generate(
-          first[rows], condition: condition.map { $0[rows] }, options, range, using: &blockNoise)
+          first[rows], condition: condition.map { $0[rows].to(device: device) }, options, range,
+          using: &blockNoise)
       }
     }
     let trajectory = blocks[0].times.indices.map { k in

@@ -76,10 +76,15 @@ public struct InterpolantTraining {
   private let trainingStart: Tensor?
   private let held: (end: Tensor, condition: Tensor?, start: Tensor?)?
   private let random: RandomSource
+  private let device: Device
+
+  /// Held-out rows that a validation looks at.
+  private static let validationRows = 10_000
 
   /// Validates everything and splits off the validation rows.
   /// - Throws: ``InterpolantError``.
-  public init(_ options: InterpolantOptions, data: InterpolantData) throws {
+  public init(_ options: InterpolantOptions, data: InterpolantData, device: Device = .cpu) throws {
+    self.device = device
     try options.validate()
     try data.validate(options.schedule)
     if options.network.architecture == .unet, let shape = options.network.imageShape,
@@ -171,6 +176,8 @@ public struct InterpolantTraining {
     guard let fields = model.fields as? LearnedFields else { preconditionFailure() }
     let network = fields.network
     let loss = InterpolantLoss(schedule: options.schedule, antithetic: options.isAntithetic)
+    // Before the optimiser, whose moments live where the parameters do.
+    model.move(to: device)
     let optimiser = Adam(network.trainableParameters, learningRate: options.learningRate)
     let trainer = Trainer(
       network, optimiser: optimiser, options: options.training, random: random.split("steps"), run: run,
@@ -179,7 +186,11 @@ public struct InterpolantTraining {
     let validation = held.map { held -> (() throws -> Double) in
       {
         var stream = self.random.split("validation noise")
-        let batch = self.batch(held.end, condition: held.condition, start: held.start, using: &stream)
+        // Enough for two digits of the loss; more would only cost time, and memory that grows with the table.
+        let rows = 0..<min(held.end.size(0), Self.validationRows)
+        func part(_ x: Tensor?) -> Tensor? { x.map { $0[rows].to(device: self.device) } }
+        let batch = self.batch(
+          part(held.end)!, condition: part(held.condition), start: part(held.start), using: &stream)
         return loss(network, batch).total.item()
       }
     }
@@ -198,14 +209,15 @@ public struct InterpolantTraining {
     switch training {
     case .generator(_, let draw):
       let size = options.batchSize
-      return { _, stream in (draw(size, &stream), nil, nil) }
+      return { [device] _, stream in (draw(size, &stream).to(device: device), nil, nil) }
     case .rows(let rows):
       // Rows are standardised once where no fresh noise has to be added before.
       let points =
         options.noise == .none ? standardiser.standardise(rows.to(.double)).to(.float) : rows.to(.float)
       let parts: [Tensor?] = [points, trainingCondition, trainingStart]
       let shuffled = ShuffledRows(
-        parts.compactMap { $0 }, batchSize: options.batchSize, random: random.split("order"))
+        parts.compactMap { $0?.to(device: device) }, batchSize: options.batchSize,
+        random: random.split("order"))
       let (hasCondition, hasStart) = (trainingCondition != nil, trainingStart != nil)
       let isReady = options.noise == .none
       return { [standardiser, options] step, stream in
@@ -236,7 +248,7 @@ public struct InterpolantTraining {
     case .twoSided:
       first =
         start ?? data.standardisedBase(standardiser).sample(
-          n, dimension: end.size(1), standardiser: standardiser, using: &random)!
+          n, dimension: end.size(1), standardiser: standardiser, device: end.device, using: &random)!
     }
     if data.coupling == .minibatchOT, options.schedule.kind != .mirror {
       first = optimallyCoupled(first, to: end)

@@ -1,0 +1,91 @@
+import Foundation
+import Testing
+
+@Suite("Help", .enabled(if: Program.isBuilt, Program.advice)) struct HelpTests {
+  private func help(_ command: [String]) throws -> String {
+    let outcome = try Program.run(command + ["--help"], in: FileManager.default.temporaryDirectory)
+    #expect(outcome.status == 0 && outcome.error.isEmpty)
+    return outcome.output
+  }
+
+  /// The names listed under SUBCOMMANDS.
+  private func subcommands(_ help: String) -> [String] {
+    guard let part = help.components(separatedBy: "SUBCOMMANDS:").dropFirst().first else { return [] }
+    // The list ends with an empty line, before advice on `likely help`.
+    return part.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().prefix { !$0.isEmpty }
+      .filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }
+      .compactMap { $0.split(separator: " ").first.map(String.init) }
+  }
+
+  private func examples(_ help: String) -> [String] {
+    guard let part = help.components(separatedBy: "Example:").dropFirst().first else { return [] }
+    return part.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+      .prefix { $0.hasPrefix("likely ") || $0.isEmpty }.filter { !$0.isEmpty }
+  }
+
+  /// Every verb with its help, the command before its verbs.
+  private func allHelp(_ command: [String] = []) throws -> [(command: [String], help: String)] {
+    try #require(command.count < 4)
+    let text = try help(command)
+    return [(command, text)] + (try subcommands(text).flatMap { try allHelp(command + [$0]) })
+  }
+
+  @Test("every verb shows an example, and names every option's meaning")
+  func examplesEverywhere() throws {
+    let all = try allHelp()
+    #expect(all.count >= 14)
+    #expect(all.contains { $0.command == ["interpolant", "train"] })
+    for (command, help) in all where subcommands(help).isEmpty {
+      #expect(!examples(help).isEmpty, "likely \(command.joined(separator: " "))")
+    }
+  }
+
+  @Test("the examples work as printed, with fewer steps")
+  func examplesWork() throws {
+    // A later option wins, so that the printed one stays under test.
+    let fewer = [
+      "train": ["--steps", "2", "--width", "8", "--depth", "1", "--batch", "16", "--quiet"],
+      "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
+      "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
+      "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],
+      "diagnose": ["--times", "2"],
+    ]
+    try withTemporaryFolder { folder in
+      for name in ["held-out.csv", "points.csv", "new.csv"] {
+        try Data("x1,x2\n0.1,0.2\n-1,0.5\n2,1\n".utf8).write(to: folder.appending(path: name))
+      }
+      var done: Set<String> = []
+      for (_, help) in try allHelp() {
+        for example in examples(help) where done.insert(example).inserted {
+          let words = example.split(separator: " ").dropFirst().map(String.init)
+          // These two are run as printed elsewhere, for minutes.
+          if ["tour", "reproduce"].contains(words[0]) { continue }
+          // An example may make a folder that another one made before.
+          if words.contains("train") || words.contains("rectify") {
+            let out = try #require(words.firstIndex(of: "--out").flatMap { words.dropFirst($0 + 1).first })
+            try? FileManager.default.removeItem(at: folder.appending(path: out))
+          }
+          let options = words.dropFirst().first.flatMap { fewer[$0] } ?? []
+          let outcome = try Program.run(words + options, in: folder)
+          #expect(outcome.status == 0, "\(example): \(outcome.error)")
+        }
+      }
+      #expect(done.count >= 12)
+    }
+  }
+
+  @Test("the version names the program and its libtorch")
+  func version() throws {
+    let outcome = try Program.run(["--version"], in: FileManager.default.temporaryDirectory)
+    #expect(outcome.status == 0)
+    #expect(try outcome.output.contains(Regex(#"^likely \d+\.\d+\.\d+, libtorch 2\.\d+"#)))
+  }
+
+  @Test("the methods and the data sets are listed")
+  func lists() throws {
+    let folder = FileManager.default.temporaryDirectory
+    #expect(try Program.run(["methods"], in: folder).output.contains("stochastic-interpolants"))
+    let data = try Program.run(["data", "list"], in: folder)
+    #expect(data.status == 0 && data.output.contains("digits"))
+  }
+}
