@@ -23,9 +23,10 @@ struct ReadmeExampleTests {
     // end
 
     #expect(samples.shape == [1_000, 2])
-    #expect(samples.doubles.allSatisfy(\.isFinite))
+    #expect(samples.doubles.allSatisfy { $0.isFinite })
     // No model can beat the law itself; this one has to beat the normal law of the same moments by far.
-    let normal = try MultivariateNormal(mean: rows.to(.double).mean(0), covariance: Self.covariance(rows.to(.double)))
+    let doubles = rows.to(.double)
+    let normal = try MultivariateNormal(mean: doubles.mean(0), covariance: Self.covariance(doubles))
     let reference = Estimate(meanOf: normal.logProbability(heldOut.to(.double)).doubles)
     #expect(logLikelihood.value > reference.value + 0.3)
   }
