@@ -40,6 +40,7 @@ func tests(_ room: String, _ dependencies: [Target.Dependency] = [], fixtures: B
 
 let package = Package(
   name: "Likely",
+  platforms: [.macOS(.v15)],
   products: [
     .library(name: "Likely", targets: ["Likely"]),
     .executable(name: "likely", targets: ["LikelyCommand"]),
