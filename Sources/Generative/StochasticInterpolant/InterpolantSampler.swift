@@ -39,6 +39,8 @@ public struct SamplerOptions: Sendable, Hashable {
     case rk4, heun, euler, dopri5
     case eulerMaruyama = "euler-maruyama"
     case stochasticHeun = "stochastic-heun"
+    /// The churned state takes the step's end as its time, as the reference code has it.
+    case stochasticHeunEnd = "stochastic-heun-end"
   }
 
   public var generator = Generator.ode
@@ -216,12 +218,14 @@ extension InterpolantModel {
             isDiffusive ? .diffusiveDrift : FieldSum([(.velocity, 1), (.score, sign * epsilon(t, schedule))])
           return fields(sum, t, x, condition: condition)
         }, diffusion: { (2 * epsilon($0, schedule)).squareRoot() })
-      solution =
-        options.integrator == .eulerMaruyama
-        ? integrate(
-          equation, from: x, along: grid, scheme: EulerMaruyama(), savingEvery: every, using: &random)
-        : integrate(
-          equation, from: x, along: grid, scheme: StochasticHeun(), savingEvery: every, using: &random)
+      func solve(_ scheme: some StochasticScheme) -> Solution {
+        integrate(equation, from: x, along: grid, scheme: scheme, savingEvery: every, using: &random)
+      }
+      switch options.integrator {
+      case .eulerMaruyama: solution = solve(EulerMaruyama())
+      case .stochasticHeunEnd: solution = solve(StochasticHeun(label: .end))
+      default: solution = solve(StochasticHeun())
+      }
     } else {
       let field: TimeField = { [fields] t, x in fields(.velocity, t, x, condition: condition) }
       solution = try integrateODE(field, x, grid, every, options)
@@ -247,7 +251,7 @@ extension InterpolantModel {
         every.map { every in grid.indices.filter { $0 > 0 && $0 % every == 0 }.map { grid[$0] } } ?? []
       return try DormandPrince5(controller: controller).integrate(
         field, from: x, t0: grid[0], t1: grid[grid.count - 1], savingAt: saved)
-    case .eulerMaruyama, .stochasticHeun:
+    case .eulerMaruyama, .stochasticHeun, .stochasticHeunEnd:
       throw InterpolantError.invalidOption(
         name: "--integrator", found: options.integrator!.rawValue,
         expected: "rk4, heun, euler or dopri5 for the ODE")
