@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Likely
+import Logging
 
 /// Options of every verb.
 struct CommonOptions: ParsableArguments {
@@ -15,6 +16,11 @@ struct CommonOptions: ParsableArguments {
 
   @Flag(name: .shortAndLong, help: "No progress on standard error.")
   var quiet = false
+
+  @Option(
+    help: ArgumentHelp(
+      "What is told on standard error: debug, info, notice, warning or error.", valueName: "level"))
+  var logLevel = Logger.Level.notice
 
   @Option(
     help: ArgumentHelp(
@@ -34,11 +40,15 @@ struct CommonOptions: ParsableArguments {
   /// Applies the thread count and gives the random source.
   func start() -> RandomSource {
     if threads > 0 { Libtorch.threads = threads }
+    let level = quiet ? max(logLevel, .warning) : logLevel
+    LineLogHandler.programLevel.withLock { $0 = level }
     return RandomSource(seed: seed)
   }
 
   var target: Device { Device(device) ?? .cpu }
 }
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
 
 /// Prints to standard error.
 func tell(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }

@@ -96,6 +96,26 @@ struct ModelArgument: ParsableArguments {
   }
 }
 
+/// Continuous conditions, on the command line.
+struct ConditionArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Table of what the fields depend on besides t and x, a row a row; `source` takes x₀ itself.",
+      valueName: "table"))
+  var condition: String?
+
+  /// `[n, k]`.
+  /// - Parameter source: the rows x₀, where they are known.
+  func rows(source: Tensor?) throws -> Tensor? {
+    guard let condition else { return nil }
+    guard condition == "source" else {
+      return try NumericTable(contentsOf: URL(argument: condition)).values.to(.float)
+    }
+    guard let source else { throw InterpolantError.pairsRequired("--condition source") }
+    return source.to(.float)
+  }
+}
+
 extension InterpolantModel {
   /// One-hot rows of a table's labels, matched by name to the model's classes.
   func condition(labels: TableLabels?) throws -> Tensor? {

@@ -121,6 +121,7 @@ struct InterpolantTrain: ParsableCommand {
   var noise = "none"
 
   @OptionGroup var table: TableArguments
+  @OptionGroup var conditions: ConditionArguments
   @OptionGroup var common: CommonOptions
 
   @Option(help: ArgumentHelp("Run folder to make.", valueName: "folder"))
@@ -304,6 +305,12 @@ struct InterpolantTrain: ParsableCommand {
       }
     }
     if fields == "exact" { throw UsageError("--fields exact: --data must be a mixture file (.json)") }
+    if conditions.condition != nil {
+      guard condition == nil else { throw ValidationError("--condition and --label: give one of them") }
+      var source: Tensor?
+      if case .samples(let rows) = baseLaw, coupling == .paired { source = rows }
+      condition = try conditions.rows(source: source)
+    }
     return (
       InterpolantData(
         target: target, base: baseLaw, coupling: coupling, condition: condition, columns: columns,

@@ -100,6 +100,7 @@ struct InterpolantSample: ParsableCommand {
   @Option(help: ArgumentHelp("Height×width of a row for --picture; square when left out.", valueName: "h×w"))
   var pictureShape: String?
 
+  @OptionGroup var conditions: ConditionArguments
   @OptionGroup var sampler: SamplerArguments
   @OptionGroup var common: CommonOptions
 
@@ -116,7 +117,7 @@ struct InterpolantSample: ParsableCommand {
     guard count > 0 else { throw UsageError("--count \(count): at least 1") }
     let start = try from.map { try NumericTable(contentsOf: URL(argument: $0)).values }
     let rows = start?.size(0) ?? count
-    let condition = try self.condition(model, rows)
+    let condition = try self.condition(model, rows, start: start)
     let pictureSize = try picture.map { _ in try self.pictureSize(model) }
     for level in levels {
       var options = sampler.options(epsilon: level)
@@ -136,11 +137,12 @@ struct InterpolantSample: ParsableCommand {
     _ = random.next()
   }
 
-  private func condition(_ model: InterpolantModel, _ rows: Int) throws -> Tensor? {
+  private func condition(_ model: InterpolantModel, _ rows: Int, start: Tensor?) throws -> Tensor? {
     if let className, model.classes.isEmpty {
       throw UsageError("--class \(className): the model has no classes; train it with --label")
     }
     if let className { return try model.condition(class: className, count: rows) }
+    if let given = try conditions.rows(source: start) { return given }
     guard !model.classes.isEmpty else { return nil }
     return Tensor((0..<rows).map { $0 % model.classes.count }).oneHot(model.classes.count).to(.float)
   }
@@ -276,6 +278,7 @@ struct InterpolantLogLikelihood: ParsableCommand {
   var data: String
 
   @OptionGroup var table: TableArguments
+  @OptionGroup var conditions: ConditionArguments
   @OptionGroup var likelihood: LikelihoodArguments
 
   @Option(help: ArgumentHelp("Noise as in training: none, uniform, or the deviation.", valueName: "kind"))
@@ -297,7 +300,8 @@ struct InterpolantLogLikelihood: ParsableCommand {
     var noiseStream = random.split("noise")
     let values = try parseNoise(noise)(rows.values, using: &noiseStream)
     let result = try model.logLikelihood(
-      values, condition: try model.condition(labels: rows.labels), options: try likelihood.options(),
+      values, condition: try model.condition(labels: rows.labels) ?? conditions.rows(source: nil),
+      options: try likelihood.options(),
       using: &random)
     if let out {
       var columns = [result.values.unsqueeze(1)]

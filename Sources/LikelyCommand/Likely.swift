@@ -21,6 +21,7 @@ struct LikelyCommand: ParsableCommand {
 
   /// Parses, runs, and turns errors into a line and an exit code of sysexits.
   static func main() {
+    LineLogHandler.start()
     do {
       let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()), of: self)
       var command = try parseAsRoot(joiningNegativeNumbers(arguments))

@@ -33,9 +33,9 @@ public enum NPY {
   /// - Throws: ``StorageError`` (`unsupportedType` for bfloat16, which NumPy does not have; `cannotWrite`).
   public static func write(_ tensor: Tensor, to url: URL) throws(StorageError) {
     let header = try header(for: tensor, file: url.shownPath, place: nil)
-    try AtomicFile.write(to: url) { (file) throws(StorageError) in
-      try file.append(header)
-      try file.append(tensor.bytes)
+    try writeStorage(to: url) { file in
+      try file.write(header)
+      try file.write(tensor.bytes)
     }
   }
 

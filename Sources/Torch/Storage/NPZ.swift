@@ -106,8 +106,9 @@ public enum NPZ {
   /// - Throws: ``StorageError`` (`duplicateName`, `unsupportedType` for bfloat16, `tooLarge`, `cannotWrite`).
   public static func write(_ arrays: some Sequence<(String, Tensor)>, to url: URL) throws(StorageError) {
     let name = url.shownPath
-    try AtomicFile.write(to: url) { (file) throws(StorageError) in
+    try writeStorage(to: url) { file in
       var directory: [UInt8] = []
+      var written = 0
       var seen: Set<String> = []
       for (key, tensor) in arrays {
         guard seen.insert(key).inserted, key.utf8.count < 1 << 15 else {
@@ -116,21 +117,23 @@ public enum NPZ {
             expected: "every name once")
         }
         let content = try NPY.header(for: tensor, file: name, place: key) + tensor.bytes
-        guard let offset = UInt32(exactly: file.count), let size = UInt32(exactly: content.count) else {
+        guard let offset = UInt32(exactly: written), let size = UInt32(exactly: content.count) else {
           throw tooLarge(name)
         }
         let path = Array("\(key).npy".utf8)
         let common = common(path: path, size: size, checksum: content.withUnsafeBytes { checksum32($0) })
-        try file.append([0x50, 0x4b, 3, 4] + common + littleEndian(UInt16(0)) + path)
-        try file.append(content)
+        let local = [0x50, 0x4b, 3, 4] + common + littleEndian(UInt16(0)) + path
+        try file.write(local)
+        try file.write(content)
+        written += local.count + content.count
         directory += [0x50, 0x4b, 1, 2] + littleEndian(UInt16(20)) + common
         // Extra, comment, disk, attributes.
         directory += [UInt8](repeating: 0, count: 12) + littleEndian(offset) + path
       }
-      guard let start = UInt32(exactly: file.count), seen.count < 0xffff else { throw tooLarge(name) }
-      try file.append(directory)
+      guard let start = UInt32(exactly: written), seen.count < 0xffff else { throw tooLarge(name) }
+      try file.write(directory)
       let count = littleEndian(UInt16(seen.count))
-      try file.append(
+      try file.write(
         [0x50, 0x4b, 5, 6, 0, 0, 0, 0] + count + count + littleEndian(UInt32(directory.count))
           + littleEndian(start)
           + [0, 0])

@@ -88,10 +88,9 @@ public enum Safetensors {
       (b.1.dtype.size, a.0) < (a.1.dtype.size, b.0)
     }
     let header = try header(of: sorted, metadata: metadata, file: url.shownPath)
-    try AtomicFile.write(to: url) { (file) throws(StorageError) in
-      try file.append(littleEndian(UInt64(header.count)))
-      try file.append(header)
-      for (_, tensor) in sorted { try file.append(tensor.bytes) }
+    try writeStorage(to: url) { file in
+      try file.write(littleEndian(UInt64(header.count)) + header)
+      for (_, tensor) in sorted { try file.write(tensor.bytes) }
     }
   }
 

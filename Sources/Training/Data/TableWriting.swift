@@ -16,8 +16,8 @@ extension NumericTable {
     let header = (names + [labels?.name].compactMap { $0 }).map(Self.quoted).joined(separator: ",") + "\n"
     let classes = labels?.classes.map(Self.quoted)
     let indices = labels?.indices.integers
-    try AtomicFile.write(to: url) { (file) throws(StorageError) in
-      try file.append(Array(header.utf8))
+    try writeStorage(to: url) { file in
+      try file.write(Array(header.utf8))
       // Rows in pieces: text is larger than numbers.
       let piece = 4096
       for start in stride(from: 0, to: rowCount, by: piece) {
@@ -32,7 +32,7 @@ extension NumericTable {
           if let classes, let indices { text += "," + classes[indices[row]] }
           text += "\n"
         }
-        try file.append(Array(text.utf8))
+        try file.write(Array(text.utf8))
       }
     }
   }

@@ -42,12 +42,6 @@ public final class ProgressLine {
     }
   }
 
-  /// A line that stays, above the bar on a terminal.
-  public func note(_ line: String) {
-    guard !isSilent else { return }
-    write((isTerminal ? "\r\u{1B}[K" : "") + line + "\n")
-  }
-
   private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
   private static func short(_ rate: Double) -> String {

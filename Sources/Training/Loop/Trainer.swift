@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Report
 import Torch
 
@@ -53,6 +54,7 @@ public final class Trainer {
   private let run: RunFolder?
   private let progress: ProgressLine?
   private let interruption: Interruption?
+  private let logger: Logger
   private let baseRate: Double
 
   private var step = 0
@@ -64,10 +66,12 @@ public final class Trainer {
   /// - Parameters:
   ///   - run: where checkpoints and metrics go; nothing is written without it.
   ///   - interruption: asked after every step.
+  ///   - logger: told of checkpoints (debug), validations (info), resuming and early stops (notice).
   public init(
     _ module: Module, optimiser: any Optimiser, options: TrainingOptions, random: RandomSource,
     run: RunFolder? = nil,
-    progress: ProgressLine? = nil, interruption: Interruption? = nil
+    progress: ProgressLine? = nil, interruption: Interruption? = nil,
+    logger: Logger = Logger(label: "likely.training")
   ) {
     self.module = module
     self.optimiser = optimiser
@@ -76,6 +80,7 @@ public final class Trainer {
     self.run = run
     self.progress = progress
     self.interruption = interruption
+    self.logger = logger
     baseRate = optimiser.learningRate
     average = options.averageDecay.map { MovingAverage(optimiser.parameters, decay: $0) }
   }
@@ -144,6 +149,7 @@ public final class Trainer {
     module.train(false)
     defer { module.train() }
     let value = try withAverages { try withoutGradient { try validation() } }
+    logger.info("validation after step \(step): \(formatNumber(value))")
     try log?.append(step: step, ["validation": value])
     if value < best?.value ?? .infinity {
       best = (step, value)
@@ -201,7 +207,7 @@ public final class Trainer {
   }
 
   private func resume() throws {
-    guard let store, let checkpoint = try store.newest(noting: { progress?.note($0) }) else {
+    guard let store, let checkpoint = try store.newest(noting: { logger.warning("\($0)") }) else {
       throw TrainingError.nothingToResume(run?.url.path ?? "no run folder")
     }
     guard checkpoint.facts["random"] == Self.encode(random.state) else {
@@ -220,7 +226,7 @@ public final class Trainer {
       let stored = checkpoint.part("best")
       bestState = stored.keys.sorted().map { ($0, stored[$0]!) }
     }
-    progress?.note("resumed after step \(step)")
+    logger.notice("resumed after step \(step)")
   }
 
   private static func encode(_ state: RandomSource.State) -> String {

@@ -101,6 +101,15 @@ public struct AtomicFile: ~Copyable {
     }
   }
 
+  /// Appends bytes.
+  public borrowing func write(_ bytes: [UInt8]) throws(FileWriteError) {
+    // `withUnsafeBytes` forgets the type of what its body throws.
+    let outcome = bytes.withUnsafeBytes { bytes in
+      Result { () throws(FileWriteError) in try write(bytes) }
+    }
+    try outcome.get()
+  }
+
   /// Makes the file visible under its name.
   mutating func commit() throws(FileWriteError) {
     guard fsync(descriptor) == 0 else { throw failure(.flush) }

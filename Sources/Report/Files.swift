@@ -1,0 +1,2 @@
+// Whoever writes a report writes files: they come with the room.
+@_exported import Files
