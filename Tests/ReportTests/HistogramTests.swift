@@ -47,7 +47,8 @@ struct HistogramTests {
   @Test(
     "hard data still end up in a bin",
     arguments: [
-      [5], [0, 0, 0], [-1e308, 1e308], [1e308, 1.1e308], [0x1p-1060, 0x1p-1059], [1, (1.0).nextUp], [1e300, 1e300],
+      [5], [0, 0, 0], [-1e308, 1e308], [1e308, 1.1e308], [0x1p-1060, 0x1p-1059], [1, (1.0).nextUp],
+      [1e300, 1e300],
       [.greatestFiniteMagnitude, -.greatestFiniteMagnitude], [.greatestFiniteMagnitude],
     ] as [[Double]])
   func hard(values: [Double]) {
