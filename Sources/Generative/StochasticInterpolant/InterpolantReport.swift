@@ -4,12 +4,15 @@ import Report
 import Torch
 import Training
 
-/// Rows as grey images, dark to light over the rows' common range.
+/// Rows as grey images, dark to light over the middle 98 % of the rows' values.
 public func imageGrid(_ points: Tensor, height: Int, width: Int, columns: Int, limit: Int = 100) -> ImageGrid
 {
   let shown = points[0..<min(limit, points.size(0))]
   let values = shown.floats
-  let range = (values.min() ?? 0)...max(values.max() ?? 1, (values.min() ?? 0) + 1e-6)
+  // Without the outermost values, of which a single one would take the contrast from all the others.
+  let sorted = values.sorted()
+  let (low, high) = (sorted[sorted.count / 100], sorted[sorted.count - 1 - sorted.count / 100])
+  let range = low...max(high, low + 1e-6)
   let size = height * width
   let images = (0..<shown.size(0)).map { i in
     Image(
