@@ -64,6 +64,8 @@ let package = Package(
     room("Reproductions", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative"]),
     room("Likely", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative", "Reproductions"]),
     .executableTarget(name: "LikelyCommand", dependencies: ["Likely", argumentParser, logging, yams]),
+    .executableTarget(
+      name: "LikelyBenchmarks", dependencies: ["Likely", argumentParser], path: "Benchmarks/Likely"),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
     tests("Solvers", fixtures: true), tests("Training"), tests("Generative"), tests("Reproductions"),
