@@ -75,9 +75,9 @@ struct Compare: ParsableCommand {
     let names = try machine()
     print("\(names.map { "\($0.0) \($0.1)" }.joined(separator: ", "))\n")
     _ = try task("prepare").run()
-    _ = try peer("likelihood", "--route", "fine", "--count", "100", "--steps", "400").run()
+    _ = try peer("likelihood", "--route", "fine", "--count", "50", "--steps", "200").run()
 
-    print(row(["", "Likely", "peer", "ratio", "fastest", "bar", ""]))
+    print(row(["", "Likely", "peer", "ratio", "fastest", "CPU", "bar", ""]))
     var outcomes: [Comparison.Outcome] = []
     for comparison in comparisons where only.isEmpty || comparison.name.contains(only) {
       // A start takes so little that more rounds cost nothing; the first of each side warms the disk's cache.
@@ -99,7 +99,7 @@ struct Compare: ParsableCommand {
   // MARK: Text
 
   private func row(_ cells: [String]) -> String {
-    zip(cells, [26, 11, 11, 8, 8, 9, 5]).map { cell, width in
+    zip(cells, [26, 11, 11, 8, 9, 8, 9, 5]).map { cell, width in
       cell + String(repeating: " ", count: max(1, width - cell.count))
     }.joined()
   }
@@ -109,7 +109,9 @@ struct Compare: ParsableCommand {
     return row([
       outcome.comparison.name, format(outcome.median(outcome.likely), 3) + " s",
       format(outcome.median(outcome.peer), 3) + " s", format(outcome.ratio, 2),
-      format(outcome.ratioOfFastest, 2), outcome.bar, outcome.holds.map { $0 ? "holds" : "FAILS" } ?? "",
+      format(outcome.ratioOfFastest, 2),
+      outcome.ratioOfProcessors.isFinite ? format(outcome.ratioOfProcessors, 2) : "", outcome.bar,
+      outcome.holds.map { $0 ? "holds" : "FAILS" } ?? "",
     ])
   }
 
@@ -140,8 +142,9 @@ struct Compare: ParsableCommand {
   }
 
   /// What is stated besides the times: the share of the peak, the errors of the likelihoods and the memory.
-  private func remarks(_ outcomes: [Comparison.Outcome]) throws -> [(name: String, value: Double, text: String)]
-  {
+  private func remarks(_ outcomes: [Comparison.Outcome]) throws -> [(
+    name: String, value: Double, text: String
+  )] {
     var remarks: [(name: String, value: Double, text: String)] = []
     for outcome in outcomes where outcome.comparison.name == "training, torchcfm" {
       let rate = outcome.median(outcome.likely, "gigaflops")
@@ -183,6 +186,8 @@ struct Compare: ParsableCommand {
       "comparisons": outcomes.map { outcome -> [String: Any] in
         [
           "name": outcome.comparison.name, "ratio": outcome.ratio, "ratioOfFastest": outcome.ratioOfFastest,
+          "ratioOfProcessors": outcome.ratioOfProcessors.isFinite
+            ? outcome.ratioOfProcessors : NSNull() as Any,
           "bar": outcome.bar, "holds": outcome.holds as Any,
           "likely": outcome.likely, "peer": outcome.peer,
         ]

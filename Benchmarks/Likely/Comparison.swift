@@ -20,7 +20,8 @@ struct Side {
       process.waitUntilExit()
     }
     guard process.terminationStatus == 0 else {
-      throw BenchmarkError(reason: "\(command.joined(separator: " ")) ended with \(process.terminationStatus)")
+      throw BenchmarkError(
+        reason: "\(command.joined(separator: " ")) ended with \(process.terminationStatus)")
     }
     var facts = ["seconds": time]
     if let line = text.split(separator: UInt8(ascii: "\n")).last,
@@ -61,6 +62,12 @@ struct Comparison {
     var ratio: Double { median(peer) / median(likely) }
     /// Of the fastest rounds, which other work on the machine disturbs least.
     var ratioOfFastest: Double { fastest(peer) / fastest(likely) }
+
+    /// Of the processors' time in the fastest rounds; nothing where a side does not state it.
+    var ratioOfProcessors: Double {
+      func least(_ runs: [[String: Double]]) -> Double { runs.compactMap { $0["processor"] }.min() ?? .nan }
+      return least(peer) / least(likely)
+    }
 
     func median(_ runs: [[String: Double]], _ fact: String = "seconds") -> Double {
       let sorted = runs.compactMap { $0[fact] }.sorted()

@@ -13,14 +13,18 @@ enum Problem {
     var random = RandomSource(seed: 16).split("centres")
     let centres = random.normal([8, dimension]) * 2
     random = RandomSource(seed: 16).split(stream)
-    return centres.select(axis: 0, random.integers([count], in: 0..<8)) + 0.5 * random.normal([count, dimension])
+    return centres.select(axis: 0, random.integers([count], in: 0..<8)) + 0.5
+      * random.normal([count, dimension])
   }
 
   /// Training as torchcfm's loop does it: the velocity alone, its MLP's SELU and time as it is, a constant rate.
-  static func training(steps: Int, precision: Precision) throws -> InterpolantTraining {
+  static func training(steps: Int, precision: Precision, activation: Activation = .selu) throws
+    -> InterpolantTraining
+  {
     var options = InterpolantOptions()
     options.fields = [.velocity]
-    options.network = NetworkOptions(width: width, depth: hidden, activation: .selu, timeEmbedding: .identity)
+    options.network = NetworkOptions(
+      width: width, depth: hidden, activation: activation, timeEmbedding: .identity)
     options.batchSize = batch
     options.standardises = false
     options.training = TrainingOptions(steps: steps, precision: precision)
@@ -35,8 +39,13 @@ enum Problem {
     return 3 * products.reduce(0, +) - products[0]
   }
 
-  static func model(in folder: URL, precision: Precision = .float32) throws -> InterpolantModel {
-    let model = try InterpolantModel(contentsOf: folder.appendingPathComponent("model.safetensors"))
+  /// The trained model: `selu` for sampling; `silu` for likelihoods, because the divergence of a field of SELU
+  /// jumps, on which every rule of integration is of order one.
+  static func model(_ activation: Activation, in folder: URL, precision: Precision = .float32) throws
+    -> InterpolantModel
+  {
+    let model = try InterpolantModel(
+      contentsOf: folder.appendingPathComponent("\(activation.rawValue).safetensors"))
     guard precision != .float32, let fields = model.fields as? LearnedFields else { return model }
     let mixed = LearnedFields(
       fields.network, schedule: fields.schedule, dimension: fields.dimension, meanOfEnd: fields.meanOfEnd,

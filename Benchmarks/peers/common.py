@@ -24,24 +24,24 @@ def arguments(**extra):
 
 
 class Network(nn.Module):
-    """torchcfm's MLP (SELU between linear maps, the time as a last input) with four hidden layers."""
+    """torchcfm's MLP (an activation between linear maps, the time as a last input) with four hidden layers."""
 
-    def __init__(self):
+    def __init__(self, activation=nn.SELU):
         super().__init__()
         widths = [DIMENSION + 1] + [WIDTH] * HIDDEN + [DIMENSION]
         layers = []
         for inputs, outputs in zip(widths, widths[1:]):
-            layers += [nn.Linear(inputs, outputs), nn.SELU()]
+            layers += [nn.Linear(inputs, outputs), activation()]
         self.net = nn.Sequential(*layers[:-1])
 
     def forward(self, x):
         return self.net(x)
 
 
-def trained(folder):
+def trained(folder, activation):
     """The network with the weights that Likely trained."""
-    network = Network()
-    weights = np.load(f"{folder}/weights.npz")
+    network = Network(activation)
+    weights = np.load(f"{folder}/{activation.__name__.lower()}.npz")
     linear = [layer for layer in network.net if isinstance(layer, nn.Linear)]
     with torch.no_grad():
         for i, layer in enumerate(linear):
@@ -54,14 +54,15 @@ def points(folder, count):
     return torch.from_numpy(np.load(f"{folder}/points.npy")[:count])
 
 
-def answer(seconds, **extra):
-    print(json.dumps({"seconds": seconds, "torch": torch.__version__, **extra}))
+def answer(timer, **extra):
+    print(json.dumps({"seconds": timer.seconds, "processor": timer.processor, "torch": torch.__version__, **extra}))
 
 
 class Timer:
     def __enter__(self):
-        self.start = time.perf_counter()
+        self.start = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *_):
-        self.seconds = time.perf_counter() - self.start
+        self.seconds = time.perf_counter() - self.start[0]
+        self.processor = time.process_time() - self.start[1]

@@ -15,7 +15,7 @@ from torch.func import functional_call, jacfwd, jacrev, vmap
 from torchdiffeq import odeint
 
 options = arguments(route="autograd", count=1000, steps=50)
-model = trained(options.folder)
+model = trained(options.folder, torch.nn.SiLU)
 for parameter in model.parameters():
     parameter.requires_grad_(False)
 
@@ -72,7 +72,7 @@ if options.route == "fine":
     with Timer() as timer:
         values = log_likelihood(x, options.steps, routes["jacfwd"])
     np.save(f"{options.folder}/fine.npy", values.numpy())
-    answer(timer.seconds)
+    answer(timer)
 else:
     x = points(options.folder, options.count)
     log_likelihood(x, 1, routes[options.route])
@@ -81,4 +81,4 @@ else:
     fine = torch.from_numpy(np.load(f"{options.folder}/fine.npy"))
     error = (values[: len(fine)] - fine).abs().mean().item()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer(timer.seconds, error=error, megabytes=peak)
+    answer(timer, error=error, megabytes=peak)

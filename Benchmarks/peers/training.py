@@ -31,4 +31,4 @@ def train(steps):
 train(options.warmup)
 with Timer() as timer:
     loss = train(options.steps)
-answer(timer.seconds, loss=loss)
+answer(timer, loss=loss)

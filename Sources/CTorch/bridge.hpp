@@ -4,6 +4,7 @@
 #include "CTorch.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/FunctionRef.h>
 #include <exception>
 #include <string>
 #include <utility>
@@ -70,5 +71,13 @@ inline at::Scalar scalar(const at::Tensor &like, double value) {
     return at::Scalar(static_cast<int64_t>(value));
   return at::Scalar(value);
 }
+
+// body(0) … body(count − 1), side by side, each on one thread; body throws nothing.
+void parallel(int64_t count, c10::function_ref<void(int64_t)> body);
+
+// scale · (x > 0 ? x : alpha · (eˣ − 1)), and the same over its input, unrecorded.
+at::Tensor elu(const at::Tensor &x, double alpha, double scale);
+void elu_(const at::Tensor &x, double alpha, double scale);
+constexpr double selu_alpha = 1.6732632423543772848170429916717, selu_scale = 1.0507009873554804934193349852946;
 
 } // namespace bridge

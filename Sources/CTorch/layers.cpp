@@ -73,7 +73,7 @@ int ct_activate_in_place(ct_tensor x, int kind) {
     case 1: at::silu_(a); break;
     case 2: at::tanh_(a); break;
     case 3: at::gelu_(a); break;
-    case 4: at::selu_(a); break;
+    case 4: bridge::elu_(a, selu_alpha, selu_scale); break;
     case 5: at::sigmoid_(a); break;
     default: TORCH_CHECK(false, "no activation ", kind);
     }

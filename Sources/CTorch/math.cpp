@@ -147,7 +147,10 @@ ct_tensor ct_leaky_relu(ct_tensor a, double slope) {
   return bridge::tensor([&] { return at::leaky_relu(borrow(a), slope); });
 }
 ct_tensor ct_elu(ct_tensor a, double alpha) {
-  return bridge::tensor([&] { return at::elu(borrow(a), alpha); });
+  return bridge::tensor([&] { return bridge::elu(borrow(a), alpha, 1); });
+}
+ct_tensor ct_selu(ct_tensor a) {
+  return bridge::tensor([&] { return bridge::elu(borrow(a), selu_alpha, selu_scale); });
 }
 bool ct_equal(ct_tensor a, ct_tensor b) {
   return guarded(false, [&] { return at::equal(borrow(a), borrow(b)); });

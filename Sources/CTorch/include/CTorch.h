@@ -23,7 +23,7 @@ typedef struct ct_opaque *ct_tensor;
 #define CT_UNARY_OPS(X)                                                                            \
   X(neg) X(abs) X(sign) X(exp) X(expm1) X(log) X(log1p) X(log2) X(log10) X(sqrt) X(rsqrt)         \
   X(square) X(reciprocal) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh)    \
-  X(sigmoid) X(relu) X(selu) X(silu) X(softplus) X(log_sigmoid) X(floor) X(ceil) X(round) X(trunc) \
+  X(sigmoid) X(relu) X(silu) X(softplus) X(log_sigmoid) X(floor) X(ceil) X(round) X(trunc) \
   X(erf) X(erfc) X(erfinv) X(lgamma) X(digamma) X(i0) X(isnan) X(isinf) X(isfinite)               \
   X(logical_not) X(real) X(imag) X(conj) X(angle) X(view_as_real) X(view_as_complex) X(detach)    \
   X(contiguous) X(clone) X(nonzero) X(special_log_ndtr) X(special_ndtri) X(frac)                  \
@@ -148,6 +148,7 @@ ct_tensor ct_log_softmax(ct_tensor a, int64_t axis);
 ct_tensor ct_gelu(ct_tensor a, bool tanh_approximation);
 ct_tensor ct_leaky_relu(ct_tensor a, double slope);
 ct_tensor ct_elu(ct_tensor a, double alpha);
+ct_tensor ct_selu(ct_tensor a);
 bool ct_equal(ct_tensor a, ct_tensor b);
 
 // linalg.cpp

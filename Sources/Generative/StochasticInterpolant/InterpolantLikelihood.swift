@@ -101,7 +101,8 @@ extension InterpolantModel {
       return try model.flow(
         x[rows], condition.map { $0[rows] }, options, options.probes, backwards: false, using: &blockRandom,
         end: {
-          target.logProbability(model.standardiser.restore($0.to(.double))) - model.standardiser.logDeterminant
+          target.logProbability(model.standardiser.restore($0.to(.double)))
+            - model.standardiser.logDeterminant
         })
     }
     return LogLikelihoods(

@@ -281,7 +281,8 @@ extension InterpolantModel {
   /// Works on blocks of the rows of `x`, on the processor one a core: a block depends on nothing but its rows and
   /// index, so the result does not depend on who works on it. Without recording for gradients.
   func inBlocks<Result>(
-    _ x: Tensor, size: Int, _ body: (_ model: InterpolantModel, _ index: Int, _ rows: Range<Int>) throws -> Result
+    _ x: Tensor, size: Int,
+    _ body: (_ model: InterpolantModel, _ index: Int, _ rows: Range<Int>) throws -> Result
   ) throws -> [Result] {
     let blocks = rowBlocks(x.size(0), size: size)
     guard x.device == .cpu, fields is LearnedFields else {

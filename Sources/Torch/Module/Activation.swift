@@ -36,7 +36,9 @@ public enum Activation: String, Sendable, CaseIterable, Codable {
       let (alpha, scale) = (1.6732632423543772, 1.0507009873554805)
       let value = x.selu()
       // Below 0 the value is s α (eˣ − 1) and the derivative s α eˣ.
-      return (value, Tensor.where(x .> 0, .full([], scale, dtype: x.dtype, device: x.device), value + alpha * scale))
+      return (
+        value, Tensor.where(x .> 0, .full([], scale, dtype: x.dtype, device: x.device), value + alpha * scale)
+      )
     case .sigmoid:
       let value = x.sigmoid()
       return (value, value * (1 - value))
