@@ -2,7 +2,7 @@
 
 ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 LIKELY := $(ROOT)/.build/release/likely
-SWIFT_FILES := Sources Tests Package.swift
+SWIFT_FILES := Sources Tests Benchmarks Package.swift
 SEED ?= 0
 SCALE ?= quick
 

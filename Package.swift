@@ -69,9 +69,14 @@ let package = Package(
     .executableTarget(
       name: "LikelyCommand",
       dependencies: [
-        "Likely", "Files", "Torch", "Report", "Probability", "Solvers", "Training", "Generative", "Reproductions",
+        "Likely", "Files", "Torch", "Report", "Probability", "Solvers", "Training", "Generative",
+        "Reproductions",
         argumentParser, logging, yams,
       ]),
+    // Not a product: `make bench` runs it beside the peers.
+    .executableTarget(
+      name: "LikelyBenchmarks",
+      dependencies: ["Likely", "Torch", "Training", "Generative", argumentParser], path: "Benchmarks/Likely"),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
     tests("Solvers", fixtures: true), tests("Training"), tests("Generative"), tests("Reproductions"),

@@ -4,6 +4,7 @@
 #include "CTorch.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/FunctionRef.h>
 #include <exception>
 #include <string>
 #include <utility>
@@ -70,5 +71,8 @@ inline at::Scalar scalar(const at::Tensor &like, double value) {
     return at::Scalar(static_cast<int64_t>(value));
   return at::Scalar(value);
 }
+
+// body(0) … body(count − 1), side by side, each on one thread; body throws nothing.
+void parallel(int64_t count, c10::function_ref<void(int64_t)> body);
 
 } // namespace bridge

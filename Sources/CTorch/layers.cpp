@@ -79,6 +79,9 @@ int ct_activate_in_place(ct_tensor x, int kind) {
     }
   });
 }
+int ct_multiply_in_place(ct_tensor a, ct_tensor b) {
+  return status([&] { borrow(a).mul_(borrow(b)); });
+}
 void ct_autocast(bool enabled, int dtype) {
   at::autocast::set_autocast_dtype(at::kCPU, static_cast<at::ScalarType>(dtype));
   at::autocast::set_autocast_dtype(at::kCUDA, static_cast<at::ScalarType>(dtype));

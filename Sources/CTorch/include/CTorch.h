@@ -50,6 +50,8 @@ const char *ct_version(void);
 bool ct_cuda_available(void);
 void ct_set_threads(int count);
 int ct_threads(void);
+// body(0, context) … body(count − 1, context), side by side, each on one thread.
+void ct_parallel(int64_t count, void (*body)(int64_t, void *), void *context);
 const char *ct_cpu_capability(void);
 
 // Handles
@@ -186,6 +188,7 @@ ct_tensor ct_cross_entropy(ct_tensor logits, ct_tensor target, int reduction, in
 ct_tensor ct_dropout_mask(ct_tensor x, ct_tensor uniform, double rate);
 // Activation written over its input (only for tensors that nobody else sees and autograd does not record).
 int ct_activate_in_place(ct_tensor x, int kind);
+int ct_multiply_in_place(ct_tensor a, ct_tensor b);
 void ct_autocast(bool enabled, int dtype);
 bool ct_autocast_enabled(void);
 

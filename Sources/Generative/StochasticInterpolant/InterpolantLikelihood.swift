@@ -74,14 +74,12 @@ extension InterpolantModel {
     let stream = random.split("likelihood")
     _ = random.next()
     let probes = options.probes ?? (dimension <= 64 ? nil : 4)
-    let blocks = try withoutGradient {
-      try rowBlocks(x.size(0), size: likelihoodBlock).enumerated().map { index, rows in
-        var blockRandom = stream.split(index)
-        let rowsCondition = condition.map { $0[rows].to(device: device) }
-        return options.method == .ode
-          ? try flow(x[rows], rowsCondition, options, probes, backwards: true, using: &blockRandom)
-          : try stochastic(x[rows], rowsCondition, options, using: &blockRandom)
-      }
+    let blocks = try inBlocks(x, size: likelihoodBlock) { model, index, rows in
+      var blockRandom = stream.split(index)
+      let rowsCondition = condition.map { $0[rows].to(device: model.device) }
+      return options.method == .ode
+        ? try model.flow(x[rows], rowsCondition, options, probes, backwards: true, using: &blockRandom)
+        : try model.stochastic(x[rows], rowsCondition, options, using: &blockRandom)
     }
     let values = Tensor.concatenate(blocks.map(\.values)) + standardiser.logDeterminant
     let errors = blocks[0].errors == nil ? nil : Tensor.concatenate(blocks.compactMap(\.errors))
@@ -98,17 +96,15 @@ extension InterpolantModel {
     try require(.velocity)
     let stream = random.split("likelihood")
     _ = random.next()
-    let blocks = try withoutGradient {
-      try rowBlocks(x.size(0), size: likelihoodBlock).enumerated().map { index, rows in
-        var blockRandom = stream.split(index)
-        return try flow(
-          x[rows], condition.map { $0[rows].to(device: device) }, options, options.probes, backwards: false,
-          using: &blockRandom,
-          end: {
-            target.logProbability(self.standardiser.restore($0.to(.double)))
-              - self.standardiser.logDeterminant
-          })
-      }
+    let blocks = try inBlocks(x, size: likelihoodBlock) { model, index, rows in
+      var blockRandom = stream.split(index)
+      return try model.flow(
+        x[rows], condition.map { $0[rows].to(device: model.device) }, options, options.probes,
+        backwards: false, using: &blockRandom,
+        end: {
+          target.logProbability(model.standardiser.restore($0.to(.double)))
+            - model.standardiser.logDeterminant
+        })
     }
     return LogLikelihoods(
       values: Tensor.concatenate(blocks.map(\.values)) + standardiser.logDeterminant, standardErrors: nil,
@@ -117,10 +113,10 @@ extension InterpolantModel {
 
   private typealias Block = (values: Tensor, errors: Tensor?, statistics: SolverStatistics)
 
-  /// Rows whose Jacobians (rows × d × width) fill about 16 MB.
+  /// Rows whose Jacobians (rows × d × width) stay in a core's cache: half a megabyte, but at least 16 rows.
   private var likelihoodBlock: Int {
-    let width = (fields as? LearnedFields)?.network.options.width ?? 64
-    return max(16, min(1024, (1 << 22) / max(1, dimension * width)))
+    guard let learned = fields as? LearnedFields else { return 1024 }
+    return max(16, min(512, (1 << 17) / max(1, dimension * learned.network.options.width)))
   }
 
   private func flowRange(_ options: LikelihoodOptions) -> (start: Double, end: Double) {

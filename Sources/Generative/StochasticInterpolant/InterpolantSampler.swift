@@ -181,13 +181,11 @@ extension InterpolantModel {
     }
     let noise = random.split("noise")
     _ = random.next()
-    let blocks = try withoutGradient {
-      try rowBlocks(first.size(0), size: blockSize).enumerated().map { index, rows in
-        var blockNoise = noise.split(index)
-        return try generate(
-          first[rows], condition: condition.map { $0[rows].to(device: device) }, options, range,
-          using: &blockNoise)
-      }
+    let blocks = try inBlocks(first, size: blockSize) { model, index, rows in
+      var blockNoise = noise.split(index)
+      return try model.generate(
+        first[rows], condition: condition.map { $0[rows].to(device: model.device) }, options, range,
+        using: &blockNoise)
     }
     let trajectory = blocks[0].times.indices.map { k in
       (
@@ -282,9 +280,24 @@ extension InterpolantModel {
     return x
   }
 
-  /// Rows a block: enough to keep the processor busy, few enough that activations stay in its cache.
+  /// Rows a block: enough to keep a core busy, few enough that activations stay in its cache.
   /// Mixtures bound their own memory, and prepare once a time and block.
-  var blockSize: Int { fields is ExactFields ? 1 << 16 : 1024 }
+  private var blockSize: Int { fields is ExactFields ? 1 << 16 : 512 }
+
+  /// Works on blocks of the rows of `x`, on the processor one a core: a block depends on nothing but its rows and
+  /// index, so the result does not depend on who works on it. Without recording for gradients.
+  func inBlocks<Result>(
+    _ x: Tensor, size: Int,
+    _ body: (_ model: InterpolantModel, _ index: Int, _ rows: Range<Int>) throws -> Result
+  ) throws -> [Result] {
+    let blocks = rowBlocks(x.size(0), size: size)
+    guard x.device == .cpu, fields is LearnedFields else {
+      return try withoutGradient { try blocks.enumerated().map { try body(self, $0, $1) } }
+    }
+    // Sampling only reads the networks, which are classes for the sake of training.
+    nonisolated(unsafe) let (model, body) = (self, body)
+    return try concurrently(blocks.count) { try body(model, $0, blocks[$0]) }
+  }
 }
 
 /// 0..<count in consecutive blocks.

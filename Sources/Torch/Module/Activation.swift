@@ -34,7 +34,11 @@ public enum Activation: String, Sendable, CaseIterable, Codable {
       return (x * cdf, cdf + x * (x.square() * -0.5).exp() * 0.3989422804014327)
     case .selu:
       let (alpha, scale) = (1.6732632423543772, 1.0507009873554805)
-      return (x.selu(), Tensor.where(x .> 0, Tensor.ones(like: x), x.exp() * alpha) * scale)
+      let value = x.selu()
+      // Below 0 the value is s α (eˣ − 1) and the derivative s α eˣ.
+      return (
+        value, Tensor.where(x .> 0, .full([], scale, dtype: x.dtype, device: x.device), value + alpha * scale)
+      )
     case .sigmoid:
       let value = x.sigmoid()
       return (value, value * (1 - value))
@@ -60,5 +64,16 @@ public enum Activation: String, Sendable, CaseIterable, Codable {
       if ct_activate_in_place(temporary.handle.pointer, kind) != 0 { fail(rawValue, [temporary]) }
     }
     return temporary
+  }
+}
+
+extension Tensor {
+  /// This temporary that nobody else holds times `factor`, written over it where nothing is recorded.
+  func overwritten(times factor: Tensor) -> Tensor {
+    guard !ct_grad_enabled() else { return self * factor }
+    withExtendedLifetime((handle, factor.handle)) {
+      if ct_multiply_in_place(handle.pointer, factor.handle.pointer) != 0 { fail("*", [self, factor]) }
+    }
+    return self
   }
 }

@@ -52,7 +52,7 @@ public final class MLP: Module, Layer {
     for layer in layers.dropFirst().dropLast() {
       hidden = layer(value)
       (value, slope) = activation.valueAndDerivative(hidden)
-      jacobian = jacobian.matmul(layer.weight.value.transposed) * slope.unsqueeze(1)
+      jacobian = jacobian.matmul(layer.weight.value.transposed).overwritten(times: slope.unsqueeze(1))
     }
     let last = layers[layers.count - 1]
     let trace = jacobian.reshape(n, -1).matmul(last.weight.value.reshape(-1))

@@ -1,0 +1,199 @@
+import ArgumentParser
+import Foundation
+import Likely
+
+/// Times everything against the peers and prints the ratios.
+struct Compare: ParsableCommand {
+  @Option(help: "The Python of the peers.")
+  var python: String
+  @Option(help: "The folder of the peers' programs.")
+  var peers: String
+  @Option(help: "The program likely.")
+  var likely: String
+  @Option(help: "The C++ program that only links libtorch.")
+  var startup: String
+  @Option(help: "A folder for what both sides read.")
+  var folder: String
+  @Option(help: "Where the results are written as JSON.")
+  var output: String
+  @Option(help: "Threads of an operation on both sides.")
+  var threads = ProcessInfo.processInfo.activeProcessorCount
+  @Option(help: "Runs of each side.")
+  var rounds = 3
+  @Option(help: "Only comparisons whose name contains this.")
+  var only = ""
+
+  /// Steps of the likelihood's integration: the fewest on each side whose error is the other's or less.
+  private static let likelySteps = 25
+  private static let peerSteps = 50
+
+  private func task(_ name: String, _ arguments: String...) -> Side {
+    let program = URL(fileURLWithPath: CommandLine.arguments[0]).path
+    return Side(
+      name: "Likely", command: [program, name, "--folder", folder, "--threads", "\(threads)"] + arguments)
+  }
+
+  private func peer(_ program: String, _ arguments: String...) -> Side {
+    Side(
+      name: program,
+      command: [python, "\(peers)/\(program).py", "--folder", folder, "--threads", "\(threads)"] + arguments)
+  }
+
+  private var comparisons: [Comparison] {
+    let mixed = ["--precision", "bf16-mixed"]
+    func likelihood(_ route: String) -> Side {
+      peer("likelihood", "--route", route, "--steps", "\(Self.peerSteps)")
+    }
+    let mine = task("likelihood", "--steps", "\(Self.likelySteps)")
+    let help = Side(name: "likely --help", command: [likely, "--help"])
+    return [
+      Comparison(
+        name: "training, torchcfm", likely: task("training"), peer: peer("training"), bar: .faster(1.2)),
+      Comparison(
+        name: "sampling, torchdiffeq", likely: task("sampling"), peer: peer("sampling"), bar: .faster(1.3)),
+      Comparison(
+        name: "likelihood, autograd", likely: mine, peer: likelihood("autograd"), bar: .faster(3)),
+      Comparison(name: "likelihood, vmap(jacrev)", likely: mine, peer: likelihood("jacrev"), bar: .faster(1)),
+      Comparison(name: "likelihood, vmap(jacfwd)", likely: mine, peer: likelihood("jacfwd"), bar: .faster(1)),
+      Comparison(
+        name: "training, bf16-mixed", likely: task("training", mixed[0], mixed[1]),
+        peer: peer("training", mixed[0], mixed[1]), bar: .none),
+      Comparison(
+        name: "sampling, bf16-mixed", likely: task("sampling", mixed[0], mixed[1]),
+        peer: peer("sampling", mixed[0], mixed[1]), bar: .none),
+      Comparison(
+        name: "start, linking libtorch", likely: help, peer: Side(name: "C++", command: [startup]),
+        bar: .within(0.1)),
+      Comparison(
+        name: "start, import torch", likely: help,
+        peer: Side(name: "Python", command: [python, "-c", "import torch"]), bar: .faster(4)),
+    ]
+  }
+
+  func run() throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let names = try machine()
+    print("\(names.map { "\($0.0) \($0.1)" }.joined(separator: ", "))\n")
+    _ = try task("prepare").run()
+    _ = try peer("likelihood", "--route", "fine", "--count", "50", "--steps", "200").run()
+
+    print(row(["", "Likely", "peer", "ratio", "fastest", "CPU", "bar", ""]))
+    var outcomes: [Comparison.Outcome] = []
+    for comparison in comparisons where only.isEmpty || comparison.name.contains(only) {
+      // A start takes so little that more rounds cost nothing; the first of each side warms the disk's cache.
+      let isStart = comparison.name.hasPrefix("start")
+      if isStart {
+        _ = try comparison.likely.run()
+        _ = try comparison.peer.run()
+      }
+      let outcome = try comparison.run(rounds: isStart ? 3 * rounds : rounds)
+      outcomes.append(outcome)
+      print(line(outcome))
+    }
+    let remarks = try self.remarks(outcomes)
+    print("\n" + remarks.map(\.text).joined(separator: "\n"))
+    try write(names, outcomes, remarks.map { ($0.name, $0.value) })
+    if outcomes.contains(where: { $0.holds == false }) { throw ExitCode(1) }
+  }
+
+  // MARK: Text
+
+  private func row(_ cells: [String]) -> String {
+    zip(cells, [26, 11, 11, 8, 9, 8, 9, 5]).map { cell, width in
+      cell + String(repeating: " ", count: max(1, width - cell.count))
+    }.joined()
+  }
+
+  private func line(_ outcome: Comparison.Outcome) -> String {
+    func format(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+    return row([
+      outcome.comparison.name, format(outcome.median(outcome.likely), 3) + " s",
+      format(outcome.median(outcome.peer), 3) + " s", format(outcome.ratio, 2),
+      format(outcome.ratioOfFastest, 2),
+      outcome.ratioOfProcessors.isFinite ? format(outcome.ratioOfProcessors, 2) : "", outcome.bar,
+      outcome.holds.map { $0 ? "holds" : "FAILS" } ?? "",
+    ])
+  }
+
+  private func machine() throws -> [(String, String)] {
+    let information = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
+    let model =
+      information.split(separator: "\n").first { $0.hasPrefix("model name") }
+      .flatMap { $0.split(separator: ":").last }.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+    let versions = Process()
+    versions.executableURL = URL(fileURLWithPath: python)
+    versions.arguments = [
+      "-c",
+      """
+      import importlib.metadata as m, sys
+      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq") for x in (p, m.version(p))))
+      """,
+    ]
+    let pipe = Pipe()
+    versions.standardOutput = pipe
+    try versions.run()
+    let peers = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    return [
+      ("processor", "\(model) with \(ProcessInfo.processInfo.activeProcessorCount) cores"),
+      ("instructions", Libtorch.processorCapability), ("threads", "\(threads)"),
+      ("libtorch", Libtorch.version),
+      ("peers:", peers.trimmingCharacters(in: .whitespacesAndNewlines)), ("rounds", "\(rounds)"),
+    ]
+  }
+
+  /// What is stated besides the times: the share of the peak, the errors of the likelihoods and the memory.
+  private func remarks(_ outcomes: [Comparison.Outcome]) throws -> [(
+    name: String, value: Double, text: String
+  )] {
+    var remarks: [(name: String, value: Double, text: String)] = []
+    for outcome in outcomes where outcome.comparison.name == "training, torchcfm" {
+      let rate = outcome.median(outcome.likely, "gigaflops")
+      let peak = try task("peak").run()["gigaflops"] ?? .nan
+      remarks.append(
+        (
+          "shareOfPeak", rate / peak,
+          "training runs at \(Int(rate)) GFLOP/s, \(Int((100 * rate / peak).rounded())) % of the \(Int(peak)) GFLOP/s of a 2048³ product"
+        ))
+    }
+    for outcome in outcomes where outcome.comparison.name.hasPrefix("likelihood") {
+      let (mine, theirs) = (outcome.median(outcome.likely, "error"), outcome.median(outcome.peer, "error"))
+      remarks.append(
+        (
+          "error of \(outcome.comparison.name)", mine,
+          "\(outcome.comparison.name): mean absolute error \(formatNumber(mine)) in \(Self.likelySteps) steps, peer \(formatNumber(theirs)) in \(Self.peerSteps)"
+        ))
+    }
+    if outcomes.contains(where: { $0.comparison.name.hasPrefix("likelihood") }) {
+      let memory = try [250, 1_000, 4_000].map { count in
+        (count, try task("likelihood", "--steps", "1", "--count", "\(count)").run()["megabytes"] ?? .nan)
+      }
+      for (count, megabytes) in memory {
+        remarks.append(
+          ("megabytes of \(count) points", megabytes, "peak memory of \(count) points: \(Int(megabytes)) MB"))
+      }
+    }
+    return remarks
+  }
+
+  // MARK: JSON
+
+  private func write(
+    _ machine: [(String, String)], _ outcomes: [Comparison.Outcome], _ remarks: [(String, Double)]
+  ) throws {
+    let object: [String: Any] = [
+      "machine": Dictionary(uniqueKeysWithValues: machine),
+      "remarks": Dictionary(uniqueKeysWithValues: remarks),
+      "comparisons": outcomes.map { outcome -> [String: Any] in
+        [
+          "name": outcome.comparison.name, "ratio": outcome.ratio, "ratioOfFastest": outcome.ratioOfFastest,
+          "ratioOfProcessors": outcome.ratioOfProcessors.isFinite
+            ? outcome.ratioOfProcessors : NSNull() as Any,
+          "bar": outcome.bar, "holds": outcome.holds as Any,
+          "likely": outcome.likely, "peer": outcome.peer,
+        ]
+      },
+    ]
+    let data = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])
+    try data.write(to: URL(fileURLWithPath: output), options: .atomic)
+  }
+}

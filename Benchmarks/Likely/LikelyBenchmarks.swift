@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// The benchmarks: `compare` runs all the others and the peers in turn; `Benchmarks/run` calls it.
+@main
+struct LikelyBenchmarks: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "LikelyBenchmarks", abstract: "Time the same work in Likely and in its peers.",
+    subcommands: [
+      Compare.self, Prepare.self, TrainingTask.self, SamplingTask.self, LikelihoodTask.self, PeakTask.self,
+    ])
+}
