@@ -25,7 +25,7 @@ struct Compare: ParsableCommand {
 
   /// Steps of the likelihood's integration: the fewest on each side whose error is the other's or less.
   private static let likelySteps = 25
-  private static let peerSteps = 50
+  private static let peerSteps = 25
 
   private func task(_ name: String, _ arguments: String...) -> Side {
     let program = URL(fileURLWithPath: CommandLine.arguments[0]).path

@@ -86,19 +86,23 @@ import Torch
     #expect(fine.count == 8 && fine[0] == 0.001 && fine[7] == 0.999)
   }
 
-  @Test("Boole's rule is exact to degree five and no further")
-  func boole() {
-    for (steps, low, high) in [(4, 0.0, 1.0), (8, -1.0, 2.0), (12, 1.0, -0.5)] {
-      let h = (high - low) / Double(steps)
-      let weights = BooleRule.weights(steps: steps, h: h)
-      #expect(weights.count == steps + 1)
-      for degree in 0...6 {
-        let sum = weights.enumerated().reduce(0) {
-          $0 + $1.element * pow(low + Double($1.offset) * h, Double(degree))
-        }
+  @Test("Gauss's rule of n nodes is exact to degree 2n - 1 and no further")
+  func gauss() {
+    for (count, low, high) in [(1, 0.0, 1.0), (2, -1.0, 2.0), (5, 1.0, -0.5)] {
+      let nodes = GaussLegendre.nodes(count, from: low, to: high)
+      #expect(nodes.count == count)
+      for degree in 0...2 * count {
+        let sum = nodes.reduce(0) { $0 + $1.weight * pow($1.t, Double(degree)) }
         let exact = (pow(high, Double(degree + 1)) - pow(low, Double(degree + 1))) / Double(degree + 1)
-        #expect((abs(sum - exact) < 1e-13) == (degree <= 5), "degree \(degree)")
+        #expect((abs(sum - exact) < 1e-12) == (degree < 2 * count), "degree \(degree)")
       }
     }
+  }
+
+  @Test("Gauss's rule stays accurate for many nodes, which lie in order inside the interval")
+  func manyNodes() {
+    let nodes = GaussLegendre.nodes(501, from: 1, to: 0)
+    #expect(abs(nodes.reduce(0) { $0 + $1.weight * exp($1.t) } + M_E - 1) < 1e-12)
+    #expect(zip(nodes, nodes.dropFirst()).allSatisfy { $0.t > $1.t } && nodes[0].t < 1 && nodes[500].t > 0)
   }
 }
