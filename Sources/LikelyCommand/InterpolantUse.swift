@@ -251,7 +251,9 @@ struct LikelihoodArguments: ParsableArguments {
     options.epsilon = epsilon
     options.paths = paths
     (options.start, options.end) = (t0, tf)
-    if let divergence, divergence != "exact" {
+    if divergence == "exact" {
+      options.probes = 0
+    } else if let divergence {
       let parts = divergence.split(separator: ":")
       guard parts.first == "hutchinson", let probes = parts.count == 1 ? 4 : Int(parts[1]), probes > 0 else {
         throw UsageError("--divergence \(divergence): expected exact or hutchinson:PROBES")

@@ -192,7 +192,7 @@ extension StochasticInterpolants {
         Claim(
           "D: share of the SDE's (ε = 1/2, to 0.99, one denoising jump)", measured: sdeShare,
           uncertainty: nil,
-          rule: .atMost(0.04)),
+          rule: .atMost(0.05)),
         Claim(
           "D: SDE better than ODE (difference of the shares)", measured: odeShare - sdeShare,
           uncertainty: nil, rule: .above(0)),

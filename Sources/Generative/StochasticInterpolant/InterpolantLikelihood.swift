@@ -18,7 +18,7 @@ public struct LikelihoodOptions: Sendable, Hashable {
   public var method = Method.ode
   /// Steps of the integration, at least 1.
   public var steps = 100
-  /// Hutchinson probes; `nil` takes the exact divergence up to 64 dimensions and 4 probes beyond.
+  /// Hutchinson probes, 0 for the exact divergence; `nil` takes the exact one up to 64 dimensions and 4 probes beyond.
   public var probes: Int?
   /// Whether the adaptive dopri5 is used instead of fixed steps (flow only).
   public var isAdaptive = false
@@ -73,7 +73,7 @@ extension InterpolantModel {
     }
     let stream = random.split("likelihood")
     _ = random.next()
-    let probes = options.probes ?? (dimension <= 64 ? nil : 4)
+    let probes = options.probes.map { $0 == 0 ? nil : $0 } ?? (dimension <= 64 ? nil : 4)
     let blocks = try inBlocks(x, size: likelihoodBlock) { model, index, rows in
       var blockRandom = stream.split(index)
       let rowsCondition = condition.map { $0[rows].to(device: model.device) }
