@@ -31,6 +31,12 @@ public struct LikelihoodOptions: Sendable, Hashable {
   public var end: Double?
 
   public init() {}
+
+  /// Probes to take in `dimension` columns; `nil` for the exact divergence.
+  func probeCount(_ dimension: Int) -> Int? {
+    if let probes { return probes == 0 ? nil : probes }
+    return dimension <= 64 ? nil : 4
+  }
 }
 
 /// Log-likelihoods of rows.
@@ -73,7 +79,7 @@ extension InterpolantModel {
     }
     let stream = random.split("likelihood")
     _ = random.next()
-    let probes = options.probes.map { $0 == 0 ? nil : $0 } ?? (dimension <= 64 ? nil : 4)
+    let probes = options.probeCount(dimension)
     let blocks = try inBlocks(x, size: likelihoodBlock) { model, index, rows in
       var blockRandom = stream.split(index)
       let rowsCondition = condition.map { $0[rows].to(device: model.device) }
@@ -94,12 +100,13 @@ extension InterpolantModel {
   ) throws -> LogLikelihoods {
     let x = try enter(data)
     try require(.velocity)
+    let probes = options.probeCount(dimension)
     let stream = random.split("likelihood")
     _ = random.next()
     let blocks = try inBlocks(x, size: likelihoodBlock) { model, index, rows in
       var blockRandom = stream.split(index)
       return try model.flow(
-        x[rows], condition.map { $0[rows].to(device: model.device) }, options, options.probes,
+        x[rows], condition.map { $0[rows].to(device: model.device) }, options, probes,
         backwards: false, using: &blockRandom,
         end: {
           target.logProbability(model.standardiser.restore($0.to(.double)))
