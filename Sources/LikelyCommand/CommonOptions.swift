@@ -20,7 +20,7 @@ struct CommonOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "What is told on standard error: debug, info, notice, warning or error.", valueName: "level"))
-  var logLevel = Logger.Level.notice
+  var logLevel = LogLevel.notice
 
   @Option(
     help: ArgumentHelp(
@@ -40,7 +40,7 @@ struct CommonOptions: ParsableArguments {
   /// Applies the thread count and gives the random source.
   func start() -> RandomSource {
     if threads > 0 { Libtorch.threads = threads }
-    let level = quiet ? max(logLevel, .warning) : logLevel
+    let level = quiet ? max(logLevel.level, .warning) : logLevel.level
     LineLogHandler.programLevel.withLock { $0 = level }
     return RandomSource(seed: seed)
   }
@@ -48,7 +48,12 @@ struct CommonOptions: ParsableArguments {
   var target: Device { Device(device) ?? .cpu }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+/// How much is told on standard error.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+  case debug, info, notice, warning, error
+
+  var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .notice }
+}
 
 /// Prints to standard error.
 func tell(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
