@@ -176,6 +176,6 @@ func randomMixture(_ k: Int, _ d: Int, seed: UInt64, spread: Double = 2) throws 
   func missing() {
     let url = URL(fileURLWithPath: "/nowhere/mixture.json")
     let error = #expect(throws: GaussianMixtureFileError.self) { try GaussianMixture(contentsOf: url) }
-    #expect(error?.description.hasPrefix("/nowhere/mixture.json: cannot be read") == true)
+    #expect(error?.description.hasPrefix("/nowhere/mixture.json: not found") == true)
   }
 }
