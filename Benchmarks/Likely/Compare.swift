@@ -89,6 +89,8 @@ struct Compare: ParsableCommand {
       let outcome = try comparison.run(rounds: isStart ? 3 * rounds : rounds)
       outcomes.append(outcome)
       print(line(outcome))
+      // A run takes minutes: what is known is shown, also through a pipe.
+      fflush(nil)
     }
     let remarks = try self.remarks(outcomes)
     print("\n" + remarks.map(\.text).joined(separator: "\n"))

@@ -4,13 +4,27 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/core/List.h>
+#include <cstdlib>
 #include <torch/headeronly/version.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 using namespace bridge;
 
 std::string &bridge::last_error() {
   static thread_local std::string message;
   return message;
+}
+
+// glibc gives freed activations back to the system and takes them again, page by page, at every step of a training;
+// tens of megabytes kept cost less. What `MALLOC_TRIM_THRESHOLD_` and its like set stays.
+[[gnu::constructor]] static void keep_freed_memory() {
+#ifdef __GLIBC__
+  if (!std::getenv("MALLOC_TRIM_THRESHOLD_")) mallopt(M_TRIM_THRESHOLD, 128 << 20);
+  if (!std::getenv("MALLOC_MMAP_THRESHOLD_")) mallopt(M_MMAP_THRESHOLD, 16 << 20);
+#endif
 }
 
 extern "C" {
