@@ -67,21 +67,7 @@ public func integrate(
   using random: inout RandomSource,
   observing: (_ index: Int, _ t: Double, _ x: Tensor) -> Void = { _, _, _ in }
 ) -> Solution {
-  precondition(grid.count >= 2, "integrate: a grid needs both ends")
-  var x = start
-  var times: [Double] = []
-  var states: [Tensor] = []
-  observing(0, grid[0], x)
-  for i in 1..<grid.count {
-    x = scheme.step(equation, grid[i - 1], x, grid[i] - grid[i - 1], random.normal(like: x))
-    observing(i, grid[i], x)
-    if i == grid.count - 1 || every.map({ i % $0 == 0 }) ?? false {
-      times.append(grid[i])
-      states.append(x)
-    }
+  march(from: start, along: grid, evaluations: scheme.evaluations, savingEvery: every, observing: observing) {
+    t, x, h in scheme.step(equation, t, x, h, random.normal(like: x))
   }
-  let steps = grid.count - 1
-  return Solution(
-    times: times, states: states,
-    statistics: SolverStatistics(evaluations: steps * scheme.evaluations, steps: steps))
 }

@@ -24,8 +24,9 @@ import Training
     .generator(dimension: mixture.dimension) { mixture.sample($0, using: &$1) }
   }
 
+  /// Schedules with enough noise that a point tells something of z; with γ = t(1−t) it is some 4 % of its variance.
   static let cases: [(InterpolantSchedule, [InterpolantField])] = [
-    (.linear(.brownian(a: 1)), [.velocity, .denoiser]), (.linear(.quadratic), [.drift, .denoiser]),
+    (.linear(.brownian(a: 1)), [.velocity, .denoiser]), (.linear(.sine), [.drift, .denoiser]),
     (.linear(.brownian(a: 1)), [.startMean, .endMean]), (.oneSidedLinear, [.denoiser]),
     (.linear(.brownian(a: 1)), [.velocity, .energy]), (.linear(.brownian(a: 1)), [.velocity, .score]),
   ]
@@ -34,7 +35,7 @@ import Training
   func converges(_ schedule: InterpolantSchedule, _ fields: [InterpolantField]) throws {
     let base = schedule.kind == .oneSided ? GaussianMixture.standardNormal(dimension: 2) : Mixtures.pair
     let exact = try ExactFields(from: base, to: Mixtures.triple, schedule: schedule)
-    var options = Self.options(schedule, fields)
+    var options = Self.options(schedule, fields, steps: 1500)
     options.standardises = false
     let data = InterpolantData(
       target: Self.generator(Mixtures.triple), base: schedule.kind == .oneSided ? .gaussian : .mixture(base))
@@ -46,8 +47,8 @@ import Training
         let truth = exact(field, t, x)
         let guess = model.fields(field, t, x.to(.float))
         let relative = ((guess.to(.double) - truth).square().mean() / truth.square().mean()).item()
-        // A network that learned nothing has 1; the training is short.
-        #expect(relative < 0.3, "\(field) at \(t) from \(fields): \(relative)")
+        // A network that learned nothing has 1.
+        #expect(relative < 0.15, "\(field) at \(t) from \(fields): \(relative)")
       }
     }
   }
