@@ -72,6 +72,12 @@ struct InterpolantTrain: ParsableCommand {
     help: ArgumentHelp("\(Activation.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
   var activation = Activation.silu
 
+  @Option(
+    help: ArgumentHelp(
+      "How the time enters: interpolant (t, cos πt, sin πt, log(1.02 − t)), identity (t) or sinusoidal:N features.",
+      valueName: "kind"))
+  var timeEmbedding = TimeEmbedding.interpolant
+
   @Option(help: ArgumentHelp("Steps.", valueName: "n"))
   var steps = 4000
 
@@ -215,7 +221,8 @@ struct InterpolantTrain: ParsableCommand {
     options.timeCap = tCap
     options.usesLogitNormalTimes = logitNormal
     options.network = NetworkOptions(
-      architecture: net, width: width, depth: depth, activation: activation, imageShape: try shape())
+      architecture: net, width: width, depth: depth, activation: activation,
+      timeEmbedding: timeEmbedding, imageShape: try shape())
     options.batchSize = batch
     options.learningRate = lr
     options.training = TrainingOptions(
@@ -347,3 +354,4 @@ extension Coupling: ExpressibleByArgument {}
 extension NetworkOptions.Architecture: ExpressibleByArgument {}
 extension Activation: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
+extension TimeEmbedding: ExpressibleByArgument {}

@@ -150,6 +150,12 @@ import Torch
     }
     let embedding = TimeEmbedding.sinusoidal(width: 6, scale: 10, period: 1000)
     #expect([TimeEmbedding.identity, .interpolant, embedding].map(\.width) == [1, 4, 6])
+    for name in ["identity", "interpolant", "sinusoidal:64"] {
+      #expect(TimeEmbedding(name)?.description == name)
+    }
+    for name in ["", "sinusoidal", "sinusoidal:7", "sinusoidal:0", "sinusoidal:x", "identity:2"] {
+      #expect(TimeEmbedding(name) == nil)
+    }
     let features = embedding(t)
     for (row, value) in t.doubles.enumerated() {
       let angles = (0..<3).map { 10 * value * Foundation.pow(1000, -Double($0) / 3) }

@@ -31,3 +31,26 @@ public enum TimeEmbedding: Sendable, Hashable, Codable {
     }
   }
 }
+
+/// As a configuration writes it: `identity`, `interpolant`, `sinusoidal:64`.
+extension TimeEmbedding: LosslessStringConvertible {
+  /// `nil` for other names, and for a width that is not positive and even.
+  public init?(_ description: String) {
+    switch description.split(separator: ":", omittingEmptySubsequences: false) {
+    case ["identity"]: self = .identity
+    case ["interpolant"]: self = .interpolant
+    case let parts where parts.count == 2 && parts[0] == "sinusoidal":
+      guard let width = Int(parts[1]), width >= 2, width % 2 == 0 else { return nil }
+      self = .sinusoidal(width: width)
+    default: return nil
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .identity: "identity"
+    case .interpolant: "interpolant"
+    case .sinusoidal(let width, _, _): "sinusoidal:\(width)"
+    }
+  }
+}
