@@ -35,10 +35,9 @@ struct ReproduceCommand: ParsableCommand {
     let experiments = try Experiments.matching(method)
     var failed = false
     for experiment in experiments {
-      let isQuiet = common.quiet
       let (result, page) = try Experiments.run(
         experiment, only: only?.split(separator: ",").map(String.init), seed: common.seed, scale: scale,
-        random: random, progress: { if !isQuiet { tell($0) } })
+        random: random, log: common.quiet ? .silent : ExperimentLog { tell($0) })
       print(json ? result.json.compact : result.plainText)
       if let out {
         let folder =

@@ -1,6 +1,7 @@
 import Foundation
 import Report
 import Torch
+import Training
 
 /// How much work an experiment may take.
 public enum Scale: String, Sendable, CaseIterable, Codable {
@@ -10,6 +11,26 @@ public enum Scale: String, Sendable, CaseIterable, Codable {
   case laptop
   /// What the paper ran.
   case paper
+}
+
+/// Where an experiment says what it is doing: lines, and bars on standard error for training.
+public struct ExperimentLog {
+  private let line: ((String) -> Void)?
+
+  /// Says nothing.
+  public static var silent: ExperimentLog { ExperimentLog(line: nil) }
+
+  private init(line: ((String) -> Void)?) { self.line = line }
+
+  /// - Parameter line: shows a line.
+  public init(_ line: @escaping (String) -> Void) { self.line = line }
+
+  public func callAsFunction(_ text: String) { line?(text) }
+
+  /// A bar for `total` steps.
+  public func bar(_ title: String, total: Int) -> ProgressLine {
+    ProgressLine(title, total: total, silent: line == nil)
+  }
 }
 
 /// A paper's experiment: it runs from a seed and a scale and returns claims with verdicts.
@@ -23,7 +44,7 @@ public protocol Experiment: Sendable {
   /// - Parameters:
   ///   - random: the only source of randomness; every part has its own stream.
   ///   - log: told what is being done.
-  func run(part: String, scale: Scale, random: RandomSource, log: (String) -> Void) throws
+  func run(part: String, scale: Scale, random: RandomSource, log: ExperimentLog) throws
     -> ExperimentOutcome
 }
 
@@ -59,7 +80,7 @@ public enum Experiments {
   public static func run(
     _ experiment: any Experiment.Type, only: [String]? = nil, seed: UInt64, scale: Scale,
     random: RandomSource,
-    progress: (String) -> Void
+    log: ExperimentLog = .silent
   ) throws -> (result: ReproductionResult, page: HTMLReport) {
     let clock = ContinuousClock()
     let start = clock.now
@@ -70,7 +91,7 @@ public enum Experiments {
     var outcome = ExperimentOutcome()
     for part in parts where only?.contains(part) ?? true {
       let stream = random.split(part)
-      outcome.append(try experiment.init().run(part: part, scale: scale, random: stream, log: progress))
+      outcome.append(try experiment.init().run(part: part, scale: scale, random: stream, log: log))
     }
     let duration = clock.now - start
     let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18

@@ -15,7 +15,7 @@ public struct StochasticInterpolants: Experiment {
     scale == .quick ? ["A", "B"] : ["A", "B", "C", "D", "E"]
   }
 
-  public func run(part: String, scale: Scale, random: RandomSource, log: (String) -> Void) throws
+  public func run(part: String, scale: Scale, random: RandomSource, log: ExperimentLog) throws
     -> ExperimentOutcome
   {
     switch part {

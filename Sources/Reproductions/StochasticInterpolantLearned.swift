@@ -11,7 +11,7 @@ extension StochasticInterpolants {
   // MARK: C
 
   /// Five modes in d = 16, against exact fields.
-  func learnedMixture(random: RandomSource, log: (String) -> Void) throws -> ExperimentOutcome {
+  func learnedMixture(random: RandomSource, log: ExperimentLog) throws -> ExperimentOutcome {
     let d = 16
     var stream = random.split("target")
     let means = stream.normal([5, d], dtype: .double) * 3
@@ -35,7 +35,7 @@ extension StochasticInterpolants {
       target: .generator(dimension: d) { target.sample($0, using: &$1) },
       base: .mixture(.standardNormal(dimension: d)))
     let (model, _) = try InterpolantTraining(options, data: data).fit(
-      progress: ProgressLine("C", total: 4000))
+      progress: log.bar("C", total: 4000))
 
     let errors = relativeErrors(model, exact, random: random.split("errors"))
     var outcome = ExperimentOutcome(claims: [
@@ -71,7 +71,7 @@ extension StochasticInterpolants {
   }
 
   private func sweep(
-    _ model: InterpolantModel, _ target: GaussianMixture, random: RandomSource, log: (String) -> Void
+    _ model: InterpolantModel, _ target: GaussianMixture, random: RandomSource, log: ExperimentLog
   ) throws -> ExperimentOutcome {
     let count = 20_000
     let law = target.marginal(over: [0, 1])
@@ -133,7 +133,7 @@ extension StochasticInterpolants {
   // MARK: D
 
   /// The paper's two-dimensional task.
-  func checkerboard(random: RandomSource, log: (String) -> Void) throws -> ExperimentOutcome {
+  func checkerboard(random: RandomSource, log: ExperimentLog) throws -> ExperimentOutcome {
     var options = InterpolantOptions()
     options.schedule = .oneSidedLinear
     options.fields = [.velocity, .denoiser]
@@ -151,7 +151,7 @@ extension StochasticInterpolants {
     let data = InterpolantData(
       target: .generator(dimension: 2) { ToyData.checkerboard.sample($0, using: &$1) })
     let (model, _) = try InterpolantTraining(options, data: data).fit(
-      progress: ProgressLine("D", total: 7000))
+      progress: log.bar("D", total: 7000))
 
     func offShare(_ points: Tensor) -> Double {
       1 - ToyData.isOnCheckerboard(points).to(.double).mean().item()
@@ -213,7 +213,7 @@ extension StochasticInterpolants {
   // MARK: E
 
   /// Images with pixel noise: MNIST pooled to 7×7 where it is here, else the 8×8 digits.
-  func realData(random: RandomSource, log: (String) -> Void) throws -> ExperimentOutcome {
+  func realData(random: RandomSource, log: ExperimentLog) throws -> ExperimentOutcome {
     let rows: (images: Tensor, side: Int, name: String)
     do {
       rows = try images(random: random)
@@ -240,7 +240,7 @@ extension StochasticInterpolants {
     let training = rows.images[testCount...]
     let data = InterpolantData(target: .rows(training))
     let (model, _) = try InterpolantTraining(options, data: data).fit(
-      progress: ProgressLine("E", total: steps))
+      progress: log.bar("E", total: steps))
 
     var noise = random.split("pixel noise")
     let test = options.noise(rows.images[0..<min(testCount, 500)], using: &noise)

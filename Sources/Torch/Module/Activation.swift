@@ -47,7 +47,10 @@ public enum Activation: String, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// f written over its input where nothing is recorded: for a temporary that nobody else holds.
+  /// f written over its input, for a temporary that nobody else holds and whose maker's derivative does not need it.
+  ///
+  /// While a recording runs, only where the derivative follows from f(x) itself; that also spares its backward pass
+  /// the exponential.
   func overwriting(_ temporary: Tensor) -> Tensor {
     let kind: Int32? =
       switch self {
@@ -59,7 +62,8 @@ public enum Activation: String, Sendable, CaseIterable, Codable {
       case .sigmoid: 5
       case .softplus, .elu: nil
       }
-    guard let kind, !ct_grad_enabled() else { return self(temporary) }
+    let followsFromValue = [.relu, .tanh, .selu, .sigmoid].contains(self)
+    guard let kind, followsFromValue || !ct_grad_enabled() else { return self(temporary) }
     withExtendedLifetime(temporary.handle) {
       if ct_activate_in_place(temporary.handle.pointer, kind) != 0 { fail(rawValue, [temporary]) }
     }
