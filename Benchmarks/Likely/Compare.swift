@@ -19,7 +19,7 @@ struct Compare: ParsableCommand {
   @Option(help: "Threads of an operation on both sides.")
   var threads = ProcessInfo.processInfo.activeProcessorCount
   @Option(help: "Runs of each side.")
-  var rounds = 3
+  var rounds = 5
   @Option(help: "Only comparisons whose name contains this.")
   var only = ""
 
@@ -51,6 +51,10 @@ struct Compare: ParsableCommand {
         name: "training, torchcfm", likely: task("training"), peer: peer("training"), bar: .faster(1.2)),
       Comparison(
         name: "sampling, torchdiffeq", likely: task("sampling"), peer: peer("sampling"), bar: .faster(1.3)),
+      // Likely's default network, beside torchcfm's.
+      Comparison(
+        name: "sampling, SiLU", likely: task("sampling", "--activation", "silu"),
+        peer: peer("sampling", "--activation", "silu"), bar: .faster(1.3)),
       Comparison(
         name: "likelihood, autograd", likely: mine, peer: likelihood("autograd"), bar: .faster(3)),
       Comparison(name: "likelihood, vmap(jacrev)", likely: mine, peer: likelihood("jacrev"), bar: .faster(1)),

@@ -15,6 +15,7 @@ struct TaskOptions: ParsableArguments {
 }
 
 extension Precision: ExpressibleByArgument {}
+extension Activation: ExpressibleByArgument {}
 
 /// One line of JSON, as the peers answer.
 func answer(_ facts: [String: Double]) {
@@ -81,10 +82,11 @@ struct SamplingTask: ParsableCommand {
   @OptionGroup var options: TaskOptions
   @Option var count = 10_000
   @Option var steps = 100
+  @Option var activation = Activation.selu
 
   func run() throws {
     Libtorch.threads = options.threads
-    let model = try Problem.model(.selu, in: options.url, precision: options.precision)
+    let model = try Problem.model(activation, in: options.url, precision: options.precision)
     var random = RandomSource(seed: 0)
     var sampler = SamplerOptions()
     sampler.steps = 1

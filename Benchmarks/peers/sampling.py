@@ -4,9 +4,9 @@ import torch
 from common import DIMENSION, Timer, answer, arguments, trained
 from torchdiffeq import odeint
 
-options = arguments(count=10000, steps=100)
+options = arguments(count=10000, steps=100, activation="selu")
 torch.manual_seed(0)
-model = trained(options.folder, torch.nn.SELU)
+model = trained(options.folder, {"selu": torch.nn.SELU, "silu": torch.nn.SiLU}[options.activation])
 mixed = options.precision == "bf16-mixed"
 
 

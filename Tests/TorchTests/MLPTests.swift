@@ -18,6 +18,25 @@ import Torch
     expectClose(derivative, automatic.gradient, 1e-12)
   }
 
+  @Test("overwriting while recording leaves first and second derivatives", arguments: Activation.allCases)
+  func overwritingRecorded(activation: Activation) {
+    let network = mlp([3, 8, 8, 2], activation)
+    var random = RandomSource(seed: 5)
+    let (x, v) = (random.normal([6, 3], dtype: .double), random.normal([6, 3], dtype: .double))
+    // Composed by hand, every temporary kept.
+    func composed(_ x: Tensor) -> Tensor {
+      let first = activation(network.layers[0](x))
+      return network.layers[2](activation(network.layers[1](first)))
+    }
+    let parameters = network.trainableParameters.map(\.value)
+    let got = gradients(of: [network(x).square().sum()], withRespectTo: parameters)
+    let expected = gradients(of: [composed(x).square().sum()], withRespectTo: parameters)
+    for (a, b) in zip(got, expected) { expectClose(a, b, 1e-12) }
+    let curvature = hessianVectorProduct(of: { network($0).square().sum() }, at: x, along: v)
+    let reference = hessianVectorProduct(of: { composed($0).square().sum() }, at: x, along: v)
+    expectClose(curvature.product, reference.product, 1e-12)
+  }
+
   @Test("overwriting a temporary gives the recorded values", arguments: Activation.allCases)
   func overwriting(activation: Activation) {
     let network = mlp([3, 8, 8, 2], activation)
