@@ -79,7 +79,8 @@ let package = Package(
       dependencies: ["Likely", "Torch", "Training", "Generative", argumentParser], path: "Benchmarks/Likely"),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
-    tests("Solvers", fixtures: true), tests("Training"), tests("Generative"), tests("Reproductions"),
+    tests("Solvers", fixtures: true), tests("Training"), tests("Generative"),
+    tests("Reproductions", ["Report", "Torch"]),
     tests("LikelyCommand", ["Likely"]),
   ],
   swiftLanguageModes: [.v6],
