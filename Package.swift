@@ -61,15 +61,19 @@ let package = Package(
     room("Report", ["Files", "CPNG", collections]),
     room("Probability", ["Torch", numerics]),
     room("Solvers", ["Torch", "Probability", numerics]),
+    room("Sampling", ["Torch", "Probability", numerics]),
     room("Training", ["Torch", "Report", "Probability", "CPNG", logging, yams, collections]),
-    room("Generative", ["Torch", "Report", "Probability", "Solvers", "Training", numerics]),
-    room("Reproductions", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative"]),
-    room("Likely", ["Torch", "Report", "Probability", "Solvers", "Training", "Generative", "Reproductions"]),
+    room("Generative", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", numerics]),
+    room(
+      "Reproductions", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative"]),
+    room(
+      "Likely",
+      ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Reproductions"]),
     // The rooms by name too: a build that is not clean misses changes behind a re-export otherwise.
     .executableTarget(
       name: "LikelyCommand",
       dependencies: [
-        "Likely", "Files", "Torch", "Report", "Probability", "Solvers", "Training", "Generative",
+        "Likely", "Files", "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative",
         "Reproductions",
         argumentParser, logging, yams,
       ]),
@@ -79,7 +83,8 @@ let package = Package(
       dependencies: ["Likely", "Torch", "Training", "Generative", argumentParser], path: "Benchmarks/Likely"),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
-    tests("Solvers", fixtures: true), tests("Training"), tests("Generative"),
+    tests("Solvers", fixtures: true), tests("Sampling", ["Probability", "Torch"]), tests("Training"),
+    tests("Generative", ["Sampling"]),
     tests("Reproductions", ["Report", "Torch"]),
     tests("LikelyCommand", ["Likely"]),
   ],

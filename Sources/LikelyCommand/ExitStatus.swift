@@ -41,6 +41,8 @@ enum ExitStatus {
       case .nothingToResume: missingInput
       case .nonFinite, .mismatch: badData
       }
+    case is SteeringError: usage
+    case is ParticleError: badData
     case is DataSetError: missingInput
     case let error as GaussianMixtureFileError:
       FileManager.default.fileExists(atPath: error.file) ? badData : missingInput

@@ -65,7 +65,7 @@ public struct ExperimentOutcome: Sendable {
 
 /// Every experiment of the package.
 public enum Experiments {
-  public static let all: [any Experiment.Type] = [StochasticInterpolants.self]
+  public static let all: [any Experiment.Type] = [StochasticInterpolants.self, FeynmanKacSteering.self]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
   public static func matching(_ name: String) throws -> [any Experiment.Type] {
@@ -135,6 +135,9 @@ public enum Methods {
   public static let all = [
     Method(
       slug: "stochastic-interpolants", command: "likely interpolant",
-      summary: "flows and diffusions between two distributions, with exact likelihoods")
+      summary: "flows and diffusions between two distributions, with exact likelihoods"),
+    Method(
+      slug: "fk-steering", command: "likely steer",
+      summary: "draws of a trained model tilted by a reward, without training"),
   ]
 }

@@ -101,7 +101,7 @@ extension InterpolantModel {
     (fields as? LearnedFields)?.network.fields == [.diffusiveDrift]
   }
 
-  private func validate(_ options: SamplerOptions) throws -> (start: Double, end: Double) {
+  func validate(_ options: SamplerOptions) throws -> (start: Double, end: Double) {
     let range = timeRange(options)
     for time in [range.start, range.end] where !(0...1).contains(time) {
       throw InterpolantError.timeOutside(time)

@@ -1,0 +1,60 @@
+import Probability
+import Sampling
+import Torch
+
+/// Particles of a diffusion on the way: x_t, with what the model made of it.
+public struct DiffusionState: ParticleState {
+  public var x: Tensor
+  /// E[x₀ | x_t]; `nil` at the end. The next move and the intermediate reward share it.
+  public var denoised: Tensor?
+
+  public func gathered(_ rows: Tensor) -> DiffusionState {
+    DiffusionState(x: x.gathered(rows), denoised: denoised.gathered(rows))
+  }
+}
+
+/// A diffusion model that draws its reverse path.
+public protocol ReverseDiffusion: Denoiser {
+  /// Rows at the noisiest level.
+  func start(at level: DiffusionLevel, particles: Int, using random: inout GroupRandom) -> Tensor
+  /// x₀, or what stands for it, in the step from x_t; see ``DiffusionLevel/reverseStep(_:to:clean:normals:stochasticity:)``.
+  func clean(
+    _ state: DiffusionState, at level: DiffusionLevel, particles: Int, using random: inout GroupRandom
+  )
+    -> Tensor
+}
+
+extension ReverseDiffusion {
+  /// N(0, σ² I): the law that a schedule ends in.
+  public func start(at level: DiffusionLevel, particles: Int, using random: inout GroupRandom) -> Tensor {
+    level.noise * random.normal(particles: particles, event: eventShape)
+  }
+
+  /// E[x₀ | x_t], as DDPM and DDIM step.
+  public func clean(
+    _ state: DiffusionState, at level: DiffusionLevel, particles: Int, using random: inout GroupRandom
+  ) -> Tensor { state.denoised! }
+}
+
+/// A mixture draws x₀ given x_t itself, so its reverse path is exact for any number of steps.
+extension MixtureDenoiser: ReverseDiffusion {
+  public func start(at level: DiffusionLevel, particles: Int, using random: inout GroupRandom) -> Tensor {
+    let rows = random.groups * particles
+    let weights = Tensor(mixture.weights).expand([rows, mixture.components])
+    let components = random.categorical(weights)
+    let first = random.normal(particles: particles, event: eventShape, dtype: .double)
+    let spread = mixture.factors.select(axis: 0, components).matmul(first.unsqueeze(-1)).squeeze(-1)
+    let clean = mixture.means.select(axis: 0, components) + spread
+    let second = random.normal(particles: particles, event: eventShape, dtype: .double)
+    return level.signal * clean + level.noise * second
+  }
+
+  public func clean(
+    _ state: DiffusionState, at level: DiffusionLevel, particles: Int, using random: inout GroupRandom
+  ) -> Tensor {
+    let noisy = noisy(level)
+    let components = random.categorical(noisy.responsibilities(state.x))
+    let normals = random.normal(particles: particles, event: eventShape, dtype: .double)
+    return noisy.cleanDraw(state.x, components: components, normals: normals)
+  }
+}

@@ -1,0 +1,164 @@
+import ArgumentParser
+import Foundation
+import Likely
+
+/// `likely steer …`
+struct SteerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "steer",
+    abstract: "Feynman–Kac steering: draws of a trained model tilted by a reward, without training.",
+    discussion: """
+      Example:
+        likely interpolant train --data toy:moons --steps 500 --out runs/moons
+        likely steer run runs/moons --reward linear:1,0.5 --strength 2 --out steered.csv
+      """,
+    subcommands: [SteerRun.self])
+}
+
+/// How particles are steered, on the command line.
+struct SteeringArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("\(BuiltInReward.forms.joined(separator: "; ")).", valueName: "reward"))
+  var reward: String
+
+  @Option(help: ArgumentHelp("λ of the target p(x) exp(λ r(x)), ≥ 0.", valueName: "λ"))
+  var strength = 1.0
+
+  @Option(
+    help: ArgumentHelp(
+      "\(SteeringPotentialKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "kind"))
+  var potential = SteeringPotentialKind.difference
+
+  @Option(
+    name: [.customLong("particles"), .customShort("k")], help: ArgumentHelp("Of a group.", valueName: "k"))
+  var particles = 8
+
+  @Option(help: ArgumentHelp("Independent groups.", valueName: "n"))
+  var groups = 100
+
+  @Option(help: ArgumentHelp("Steps of the sampler.", valueName: "n"))
+  var steps = 100
+
+  @Option(help: ArgumentHelp("Steps between resamplings.", valueName: "n"))
+  var resampleEvery = 5
+
+  @Option(help: ArgumentHelp("First step after which groups may resample.", valueName: "n"))
+  var resampleFrom = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "Share of effective particles below which a group resamples; above 1 always.", valueName: "ρ"))
+  var threshold = 0.5
+
+  @Option(
+    help: ArgumentHelp("\(Resampling.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "scheme")
+  )
+  var resampling = Resampling.systematic
+
+  func options() throws -> SteeringOptions {
+    guard resampleEvery > 0 else { throw UsageError("--resample-every \(resampleEvery): at least 1") }
+    var options = SteeringOptions()
+    (options.strength, options.potential) = (strength, potential)
+    (options.particles, options.groups, options.steps) = (particles, groups, steps)
+    (options.threshold, options.resampling) = (threshold, resampling)
+    options.resamplingSteps = SteeringOptions.steps(
+      from: resampleFrom, through: steps - 1, every: resampleEvery)
+    return options
+  }
+}
+
+/// `likely steer run`
+struct SteerRun: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Draws rows of a trained interpolant that score high.",
+    discussion: """
+      Every particle is written with its group, its weight in the group and its reward.
+
+      Example:
+        likely steer run runs/moons --reward near:1,0.5:0.3 --out steered.csv
+      """)
+
+  @OptionGroup var model: ModelArgument
+  @OptionGroup var steering: SteeringArguments
+
+  @Option(help: ArgumentHelp("Noise level ε of the SDE.", valueName: "ε"))
+  var epsilon = 0.5
+
+  @Option(
+    name: .customLong("tf"),
+    help: ArgumentHelp("Time at which the SDE ends; one denoising step follows.", valueName: "t"))
+  var tf: Double?
+
+  @Option(name: .customLong("class"), help: ArgumentHelp("Class to generate.", valueName: "name"))
+  var className: String?
+
+  @Flag(help: "Write only the best row of every group.")
+  var best = false
+
+  @Flag(help: "Print the summary as JSON.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(help: ArgumentHelp("File to write, .csv or .npy.", valueName: "file"))
+  var out: String
+
+  func run() throws {
+    try requireRowFile(out)
+    let random = common.start()
+    let model = try model.load(on: common.target)
+    let reward = try BuiltInReward(steering.reward, columns: model.columns)
+    let condition = try className.map { try model.condition(class: $0, count: 1) }
+    let result = try model.steer(
+      reward: reward, options: steering.options(), epsilon: .constant(epsilon), end: tf, condition: condition,
+      random: random)
+    let written = try write(result, model.columns)
+    if json {
+      print(summary(result).compact)
+    } else {
+      print("\(written) rows written to \(out)")
+      print("log E[exp(λ r)] = \(result.logEvidence), mean reward \(result.meanReward)")
+      let dead = result.particles.dead.filter { $0 }.count
+      if dead > 0 { print("\(dead) of \(steering.groups) groups are dead: every particle was forbidden") }
+    }
+  }
+
+  private func write(_ result: SteeringResult, _ columns: [String]) throws -> Int {
+    if best {
+      // A group of forbidden particles has no best row.
+      let alive = result.particles.dead.enumerated().filter { !$0.element }.map(\.offset)
+      let rows = result.best.to(.double).gathered(Tensor(alive.map { Int64($0) }))
+      let rewards = Tensor(alive.map { result.bestRewards[$0] }).unsqueeze(1)
+      try writeRows(.concatenate([rows, rewards], axis: 1), names: columns + ["reward"], to: out)
+      return alive.count
+    }
+    let shape = result.particles.shape
+    let group = Tensor((0..<shape.rows).map { Double($0 / shape.particles) })
+    let facts = Tensor.stack(
+      [group, result.particles.weights.reshape(-1), result.rewards.reshape(-1)], axis: 1)
+    try writeRows(
+      .concatenate([result.particles.state.to(.double, device: .cpu), facts], axis: 1),
+      names: columns + ["group", "weight", "reward"], to: out)
+    return shape.rows
+  }
+
+  private func summary(_ result: SteeringResult) -> JSONValue {
+    let sizes = result.trace.effectiveSampleSizes.last ?? []
+    return .object([
+      "log_evidence": .number(result.logEvidence.value),
+      "log_evidence_error": .number(result.logEvidence.standardError),
+      "mean_reward": .number(result.meanReward.value),
+      "mean_reward_error": .number(result.meanReward.standardError),
+      "mean_best_reward": .number(result.bestRewards.reduce(0, +) / Double(result.bestRewards.count)),
+      "mean_final_ess": .number(sizes.reduce(0, +) / Double(max(1, sizes.count))),
+      "resamplings": .number(Double(result.trace.resamplings.count)),
+      "dead_groups": .number(Double(result.particles.dead.filter { $0 }.count)),
+      "model_evaluations": .number(Double(result.modelEvaluations)),
+      "reward_evaluations": .number(Double(result.rewardEvaluations)),
+    ])
+  }
+}
+
+extension SteeringPotentialKind: ExpressibleByArgument {}
+extension Resampling: ExpressibleByArgument {}

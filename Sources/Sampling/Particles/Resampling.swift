@@ -1,0 +1,73 @@
+import RealModule
+import Torch
+
+/// How ancestors are drawn from weights. Every scheme is unbiased: the expected copies of particle i are N·Wᵢ.
+public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
+  /// N independent draws.
+  case multinomial
+  /// One uniform for N equally spaced points: the least random of the schemes, and the usual choice.
+  case systematic
+  /// One uniform in each of N equal strata.
+  case stratified
+  /// ⌊N·Wᵢ⌋ certain copies, and multinomial draws for the rest.
+  case residual
+
+  /// The ancestors of one group, in increasing order.
+  ///
+  /// - Parameter weights: N numbers ≥ 0, not all 0; they need not sum to 1. A particle of weight 0 has no child.
+  /// - Complexity: O(N).
+  public func ancestors(_ weights: [Double], using random: inout RandomSource) -> [Int] {
+    let n = weights.count
+    let total = weights.reduce(0, +)
+    precondition(total > 0 && total.isFinite, "Resampling: the weights sum to \(total)")
+    switch self {
+    case .multinomial:
+      return Self.inverse(weights, total, at: Self.sortedUniforms(n, using: &random))
+    case .systematic:
+      let u = random.uniform()
+      return Self.inverse(weights, total, at: (0..<n).map { (Double($0) + u) / Double(n) })
+    case .stratified:
+      return Self.inverse(weights, total, at: (0..<n).map { (Double($0) + random.uniform()) / Double(n) })
+    case .residual:
+      return Self.residual(weights, total, using: &random)
+    }
+  }
+
+  private static func residual(_ weights: [Double], _ total: Double, using random: inout RandomSource)
+    -> [Int]
+  {
+    let n = weights.count
+    var copies = weights.map { Int(Double(n) * ($0 / total)) }
+    let rest = n - copies.reduce(0, +)
+    if rest > 0 {
+      let fractions = zip(weights, copies).map { max(0, Double(n) * ($0 / total) - Double($1)) }
+      let sum = fractions.reduce(0, +)
+      for i in inverse(fractions, sum, at: sortedUniforms(rest, using: &random)) { copies[i] += 1 }
+    }
+    return copies.enumerated().flatMap { [Int](repeating: $0, count: $1) }
+  }
+
+  /// The order statistics of `count` uniforms, by sums of exponentials: no sorting.
+  private static func sortedUniforms(_ count: Int, using random: inout RandomSource) -> [Double] {
+    var sum = 0.0
+    let sums = (0...count).map { _ in
+      sum -= .log(onePlus: -random.uniform())
+      return sum
+    }
+    return sums.dropLast().map { $0 / sum }
+  }
+
+  /// Where increasing levels in [0, 1] fall in the cumulated weights.
+  private static func inverse(_ weights: [Double], _ total: Double, at levels: [Double]) -> [Int] {
+    // Rounding may leave the cumulated weights short of a level; the last particle with a weight takes it.
+    let last = weights.lastIndex { $0 > 0 }!
+    var (index, cumulated) = (0, weights[0])
+    return levels.map { level in
+      while index < last, cumulated <= level * total {
+        index += 1
+        cumulated += weights[index]
+      }
+      return index
+    }
+  }
+}
