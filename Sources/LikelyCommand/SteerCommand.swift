@@ -10,7 +10,7 @@ struct SteerCommand: ParsableCommand {
     discussion: """
       Example:
         likely interpolant train --data toy:moons --steps 500 --out runs/moons
-        likely steer run runs/moons --reward linear:1,0.5 --strength 2 --out steered.csv
+        likely steer run runs/moons --reward linear:1,0.5 --out steered.csv
       """,
     subcommands: [SteerRun.self])
 }
