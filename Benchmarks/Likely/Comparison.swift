@@ -78,7 +78,8 @@ struct Comparison {
 
     var holds: Bool? {
       switch comparison.bar {
-      case .faster(let least): ratio >= least
+      // Both, so that neither load during some rounds nor one lucky round decides.
+      case .faster(let least): min(ratio, ratioOfFastest) >= least
       case .within(let most): median(likely) - median(peer) <= most
       case .none: nil
       }

@@ -57,6 +57,11 @@ struct SteeringArguments: ParsableArguments {
 
   func options() throws -> SteeringOptions {
     guard resampleEvery > 0 else { throw UsageError("--resample-every \(resampleEvery): at least 1") }
+    guard steps > 0 else { throw UsageError("--steps \(steps): at least 1") }
+    guard (0..<steps).contains(resampleFrom) else {
+      throw UsageError(
+        "--resample-from \(resampleFrom): a step in 0..<\(steps) is expected, as there are \(steps) steps")
+    }
     var options = SteeringOptions()
     (options.strength, options.potential) = (strength, potential)
     (options.particles, options.groups, options.steps) = (particles, groups, steps)
@@ -150,7 +155,7 @@ struct SteerRun: ParsableCommand {
       "log_evidence_error": .number(result.logEvidence.standardError),
       "mean_reward": .number(result.meanReward.value),
       "mean_reward_error": .number(result.meanReward.standardError),
-      "mean_best_reward": .number(result.bestRewards.reduce(0, +) / Double(result.bestRewards.count)),
+      "mean_best_reward": .number(result.meanBestReward.value),
       "mean_final_ess": .number(sizes.reduce(0, +) / Double(max(1, sizes.count))),
       "resamplings": .number(Double(result.trace.resamplings.count)),
       "dead_groups": .number(Double(result.particles.dead.filter { $0 }.count)),

@@ -31,6 +31,12 @@ public struct NoisyGaussianMixture: Sendable {
     factors = (noise * noise * 0.5 * (share + share.transposed)).cholesky()
   }
 
+  /// A draw of x from given choices: components `[n]`, `Int64`, and standard normals `[n, d]`.
+  public func draw(components: Tensor, normals: Tensor) -> Tensor {
+    let spread = marginal.factors.select(axis: 0, components).matmul(normals.to(.double).unsqueeze(-1))
+    return marginal.means.select(axis: 0, components) + spread.squeeze(-1)
+  }
+
   /// ∇ log p(x).
   public func score(_ x: Tensor) -> Tensor { marginal.score(x) }
 

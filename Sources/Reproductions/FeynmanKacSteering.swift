@@ -64,8 +64,8 @@ public struct FeynmanKacSteering: Experiment {
     var table = ReportTable(
       title: "A: 32,000 particles in groups of k",
       columns: [
-        .text("recipe"), .number("k"), .uncertain("mean Ẑ/Z"), .uncertain("mean reward"),
-        .number("reward calls a particle"),
+        .text("recipe"), .integer("k"), .uncertain("mean Ẑ/Z"), .uncertain("mean reward"),
+        .integer("reward calls a particle"),
       ])
     var rewards: [String: Double] = [:]
     for (i, recipe) in Self.recipes.enumerated() {
@@ -81,9 +81,9 @@ public struct FeynmanKacSteering: Experiment {
         let ratio = Estimate(meanOf: result.particles.logEvidence.map { exp($0 - logZ) })
         rewards["\(recipe.name) \(particles)"] = result.meanReward.value
         table.append([
-          .text(recipe.name), .number(Double(particles)), .uncertain(ratio.value, ratio.standardError),
+          .text(recipe.name), .integer(particles), .uncertain(ratio.value, ratio.standardError),
           .uncertain(result.meanReward.value, result.meanReward.standardError),
-          .number(Double(result.rewardEvaluations) / Double(options.groups * particles)),
+          .integer(result.rewardEvaluations / (options.groups * particles)),
         ])
         guard recipe.isJudged else { continue }
         claims.append(

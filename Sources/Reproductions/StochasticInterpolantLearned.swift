@@ -180,7 +180,7 @@ extension StochasticInterpolants {
       return Plot(
         title, x: Axis("x₁", domain: -4.5...4.5), y: Axis("x₂", domain: -4.5...4.5),
         marks: [.points(x: shown[.all, 0].doubles, y: shown[.all, 1].doubles)]
-      ).sized(width: 280, height: 280)
+      ).sized(width: 220, height: 220)
     }
     return ExperimentOutcome(
       claims: [

@@ -62,6 +62,11 @@ struct TiltedMixture {
   func truth() {
     #expect(abs(target.exact.logEvidence - 1.406277) < 1e-6)
     #expect(abs(target.exact.reward - 2.30763) < 1e-5)
+    let tilted = target.mixture.tilted(by: Tensor(target.direction))
+    #expect(abs(tilted.logNormaliser - target.exact.logEvidence) < 1e-12)
+    #expect(
+      abs(tilted.mixture.mean[0].item() - 1.8422) < 1e-4 && abs(tilted.mixture.mean[1].item() - 0.9309) < 1e-4
+    )
     for (found, expected) in zip(target.exact.weights, [0.0194, 0.7379, 0.2428]) {
       #expect(abs(found - expected) < 1e-4)
     }
@@ -82,9 +87,8 @@ struct TiltedMixture {
       let result = try run(groups: 4000, seed: UInt64(10 + particles + steps)) {
         ($0.potential, $0.resampling, $0.threshold) = (kind, scheme, threshold)
         ($0.particles, $0.steps, $0.strength) = (particles, steps, strength)
-        $0.floor = 0
       }
-      let exact = TiltedMixtureEvidence(target, strength)
+      let exact = logEvidence(target, strength)
       let ratios = result.particles.logEvidence.map { exp($0 - exact) }
       #expect(abs(Estimate(meanOf: ratios).zScore(against: 1)) < 5.5)
     }
@@ -205,8 +209,14 @@ struct TiltedMixture {
     #expect(dead.allSatisfy { $0 == ($1 == -.infinity) } && result.particles.dead.contains(true))
     let alive = result.particles.weights.reshape(-1) .> 0
     #expect(result.particles.state[.all, 0].masked(by: alive).min().item() > 0)
+    // With a finite floor the potential of the maximum never forbids on the way, so it stays exact.
+    let running = try run(groups: 2000, reward: half) { $0.potential = .max }
+    #expect(abs(Estimate(meanOf: running.particles.logEvidence.map { exp($0) }).zScore(against: right)) < 5)
     for kind in SteeringPotentialKind.allCases {
-      _ = try run(groups: 200, reward: half) { $0.potential = kind }
+      let result = try run(groups: 200, reward: half) { $0.potential = kind }
+      let weights = result.particles.weights.reshape(-1)
+      #expect(weights.isFinite().all().booleans == [true])
+      #expect(result.particles.state[.all, 0].filled(where: weights .== 0, with: 1).min().item() > 0)
     }
   }
 
@@ -228,7 +238,7 @@ struct TiltedMixture {
 }
 
 /// log Z at another strength.
-private func TiltedMixtureEvidence(_ target: TiltedMixture, _ strength: Double) -> Double {
+private func logEvidence(_ target: TiltedMixture, _ strength: Double) -> Double {
   let square = target.direction.reduce(0) { $0 + $1 * $1 }
   return logSumExp(
     (0..<3).map { k in

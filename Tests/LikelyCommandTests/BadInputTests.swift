@@ -120,6 +120,47 @@ struct Mistake: CustomTestStringConvertible, Sendable {
   @Test("a training that cannot be is refused with the option, and nothing is written", arguments: trainings)
   func training(mistake: Mistake) throws { try expectRefused(mistake) }
 
+  static let steerings: [Mistake] = [
+    Mistake(
+      "missing model", "steer run nowhere --reward linear:1,1 --out new.csv", 66, "nowhere", "not found"),
+    Mistake(
+      "unknown reward", "steer run model --reward height --out new.csv", 64, "found height", "linear:w,…"),
+    Mistake(
+      "a weight too few", "steer run model --reward linear:1 --out new.csv", 64, "linear:1", "2 finite"),
+    Mistake(
+      "a weight that is nan", "steer run model --reward linear:1,nan --out new.csv", 64, "linear:1,nan"),
+    Mistake("unknown column", "steer run model --reward column:w --out new.csv", 64, "column:w", "columns"),
+    Mistake("width of 0", "steer run model --reward near:1,1:0 --out new.csv", 64, "near:1,1:0", "τ > 0"),
+    Mistake(
+      "no particles", "steer run model --reward linear:1,1 -k 0 --out new.csv", 64, "particles", "at least 1"),
+    Mistake("no groups", "steer run model --reward linear:1,1 --groups 0 --out new.csv", 64, "groups"),
+    Mistake("no steps", "steer run model --reward linear:1,1 --steps 0 --out new.csv", 64, "--steps 0"),
+    Mistake(
+      "negative strength", "steer run model --reward linear:1,1 --strength -1 --out new.csv", 64, "strength",
+      "-1"),
+    Mistake(
+      "strength of nan", "steer run model --reward linear:1,1 --strength nan --out new.csv", 64, "strength"),
+    Mistake(
+      "no noise", "steer run model --reward linear:1,1 --epsilon 0 --out new.csv", 64, "noise", "ε above 0"),
+    Mistake(
+      "resampling after the end", "steer run model --reward linear:1,1 --resample-from 100 --out new.csv", 64,
+      "--resample-from 100", "0..<100"),
+    Mistake(
+      "never resampling", "steer run model --reward linear:1,1 --resample-every 0 --out new.csv", 64,
+      "--resample-every 0"),
+    Mistake(
+      "unknown potential", "steer run model --reward linear:1,1 --potential mean --out new.csv", 64, "mean"),
+    Mistake(
+      "name without a format", "steer run model --reward linear:1,1 --out new", 64, "--out new", ".csv"),
+    Mistake("time outside", "steer run model --reward linear:1,1 --tf 2 --out new.csv", 64, "2", "[0, 1]"),
+    Mistake(
+      "class of a model without", "steer run model --reward linear:1,1 --class a --out new.csv", 64, "--class"
+    ),
+  ]
+
+  @Test("a steering that cannot be is refused with the option, and nothing is written", arguments: steerings)
+  func steering(mistake: Mistake) throws { try expectRefused(mistake) }
+
   static let uses: [Mistake] = [
     Mistake("missing model", "interpolant sample nowhere --out new.csv", 66, "nowhere", "not found"),
     Mistake(

@@ -7,9 +7,6 @@ public struct DiffusionLevel: Sendable, Hashable {
 
   public init(signal: Double, noise: Double) { (self.signal, self.noise) = (signal, noise) }
 
-  /// log α²/σ².
-  public var logSNR: Double { 2 * (log(signal) - log(noise)) }
-
   /// The share of the reverse step's noise from this level to a cleaner one: the variance of x_s given x_t and x₀,
   /// (σ_t² − (α_t/α_s)² σ_s²) σ_s²/σ_t².
   public func posteriorVariance(to cleaner: DiffusionLevel) -> Double {
@@ -48,9 +45,11 @@ public enum NoiseSchedule: Sendable, Hashable, Codable {
     }
   }
 
-  /// The levels of `steps` equal steps in time, from noise to data: `steps` + 1 of them.
+  /// The levels of `steps` equal steps in time, from noise to data: `steps` + 1 of them, the last without noise.
   public func levels(steps: Int) -> [DiffusionLevel] {
     precondition(steps > 0, "NoiseSchedule: \(steps) steps")
-    return (0...steps).map { level(at: Double(steps - $0) / Double(steps)) }
+    return (0..<steps).map { level(at: Double(steps - $0) / Double(steps)) } + [
+      DiffusionLevel(signal: 1, noise: 0)
+    ]
   }
 }

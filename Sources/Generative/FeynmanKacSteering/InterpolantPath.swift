@@ -56,7 +56,7 @@ struct InterpolantPath: SteerablePath {
 }
 
 extension InterpolantModel {
-  /// Steers the model's forward SDE towards a reward (Singhal et al. 2025); see ``steer(_:_:reward:options:random:)``.
+  /// Steers the model's forward SDE towards a reward (Singhal et al. 2025); see ``steer(_:_:reward:intermediate:options:random:)``.
   ///
   /// Rewards see rows in the data's coordinates: E[x₁ | x_t] on the way and finished rows at the end, which the result
   /// holds too. `options.stochasticity` is not used; the noise is ε.

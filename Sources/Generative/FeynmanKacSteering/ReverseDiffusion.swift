@@ -20,8 +20,7 @@ public protocol ReverseDiffusion: Denoiser {
   /// x₀, or what stands for it, in the step from x_t; see ``DiffusionLevel/reverseStep(_:to:clean:normals:stochasticity:)``.
   func clean(
     _ state: DiffusionState, at level: DiffusionLevel, particles: Int, using random: inout GroupRandom
-  )
-    -> Tensor
+  ) -> Tensor
 }
 
 extension ReverseDiffusion {
@@ -39,14 +38,11 @@ extension ReverseDiffusion {
 /// A mixture draws x₀ given x_t itself, so its reverse path is exact for any number of steps.
 extension MixtureDenoiser: ReverseDiffusion {
   public func start(at level: DiffusionLevel, particles: Int, using random: inout GroupRandom) -> Tensor {
-    let rows = random.groups * particles
-    let weights = Tensor(mixture.weights).expand([rows, mixture.components])
+    let noisy = noisy(level)
+    let weights = Tensor(mixture.weights).expand([random.groups * particles, mixture.components])
     let components = random.categorical(weights)
-    let first = random.normal(particles: particles, event: eventShape, dtype: .double)
-    let spread = mixture.factors.select(axis: 0, components).matmul(first.unsqueeze(-1)).squeeze(-1)
-    let clean = mixture.means.select(axis: 0, components) + spread
-    let second = random.normal(particles: particles, event: eventShape, dtype: .double)
-    return level.signal * clean + level.noise * second
+    let normals = random.normal(particles: particles, event: eventShape, dtype: .double)
+    return noisy.draw(components: components, normals: normals)
   }
 
   public func clean(

@@ -78,8 +78,13 @@ public struct SteeringResult: Sendable {
     return Estimate(meanOf: zip(means, particles.dead).filter { !$0.1 }.map(\.0))
   }
 
-  /// The largest reward of every group.
+  /// The largest reward of every group; −∞ of a dead one.
   public var bestRewards: [Double] { rewards.max(1).doubles }
+
+  /// The mean of the largest rewards of the groups that live.
+  public var meanBestReward: Estimate {
+    Estimate(meanOf: zip(bestRewards, particles.dead).filter { !$0.1 }.map(\.0))
+  }
 
   /// The row of every group with the largest reward, `[groups] + event`.
   public var best: Tensor {

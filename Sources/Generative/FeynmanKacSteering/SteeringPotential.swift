@@ -17,7 +17,9 @@ public struct ClosureReward: Reward {
 
 /// How intermediate rewards r_t become potentials G_t, whose product over a path is exp(λ r(x₀)) for every one of them.
 ///
-/// Source: Singhal et al. 2025. All give the same final law; they differ in how well particles are used.
+/// Source: Singhal et al. 2025. For finite intermediate rewards all give the same final law; they differ in how well
+/// particles are used. An intermediate reward of −∞ kills its particle for good under `difference`, `sum` and `reward`,
+/// whatever its end would have been: the law is then narrower. `importance`, and `max` with a finite floor, stay exact.
 public enum SteeringPotentialKind: String, Sendable, Hashable, CaseIterable, Codable {
   /// exp(λ (r_t − r_previous)): penalises particles whose reward fell.
   case difference

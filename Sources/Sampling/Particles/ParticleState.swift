@@ -14,10 +14,6 @@ extension Optional: ParticleState where Wrapped: ParticleState {
   public func gathered(_ rows: Tensor) -> Wrapped? { map { $0.gathered(rows) } }
 }
 
-extension Array: ParticleState where Element: ParticleState {
-  public func gathered(_ rows: Tensor) -> [Element] { map { $0.gathered(rows) } }
-}
-
 /// How many particles there are.
 public struct ParticleShape: Sendable, Hashable {
   public let groups: Int

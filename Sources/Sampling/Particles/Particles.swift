@@ -7,7 +7,7 @@ public struct Particles<State: ParticleState>: Sendable {
   /// Rows in the order of groups.
   public var state: State
   public let shape: ParticleShape
-  /// Since the last resampling, up to no constant: `[groups, particles]`, `Double`, on the processor.
+  /// Since the last resampling, not normalised: `[groups, particles]`, `Double`, on the processor.
   public private(set) var logWeights: Tensor
   /// Of the steps before the last resampling, `[groups]`.
   private var earlierEvidence: [Double]
@@ -120,8 +120,6 @@ public struct ParticleTrace: Sendable {
 public struct ParticleResult<State: ParticleState>: Sendable {
   public let particles: Particles<State>
   public let trace: ParticleTrace
-  /// The streams after the run, for further draws.
-  public let random: GroupRandom
 
   /// log of the mean of the groups' Ẑ, with the standard error of the mean relative to it.
   ///

@@ -22,12 +22,10 @@ public struct SequentialMonteCarlo: Sendable {
   }
 
   /// - Parameters:
-  ///   - random: group g uses its stream `first + g`.
-  ///   - observing: called with every index and the particles after its potential, before resampling.
+  ///   - random: group g uses its stream `firstGroup + g`.
   /// - Throws: ``ParticleError``, and what the proposal and the potential throw.
   public func run<State, P: Proposal<State>, G: Potential<State>>(
-    _ proposal: P, _ potential: G, _ shape: ParticleShape, random: RandomSource, firstGroup: Int = 0,
-    observing: ((Int, Particles<State>) -> Void)? = nil
+    _ proposal: P, _ potential: G, _ shape: ParticleShape, random: RandomSource, firstGroup: Int = 0
   ) throws -> ParticleResult<State> {
     var random = GroupRandom(random, groups: shape.groups, first: firstGroup)
     var memory = potential.initialMemory(shape)
@@ -54,10 +52,9 @@ public struct SequentialMonteCarlo: Sendable {
         of: next.state, at: step, remembering: &memory, shape, using: &random)
       if let potential { try next.add(potential, of: "the potential", at: step) }
       trace.effectiveSampleSizes.append(next.effectiveSampleSize)
-      observing?(step, next)
       particles = next
     }
-    return ParticleResult(particles: particles!, trace: trace, random: random)
+    return ParticleResult(particles: particles!, trace: trace)
   }
 }
 
