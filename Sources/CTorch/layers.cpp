@@ -2,8 +2,24 @@
 #include "bridge.hpp"
 
 #include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
 
 using namespace bridge;
+
+namespace {
+
+// oneDNN's product of a matrix in its own order, which libtorch offers through the dispatcher alone.
+const std::optional<c10::OperatorHandle> &reorder_operator() {
+  static const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_linear_weight", ""});
+  return found;
+}
+const std::optional<c10::OperatorHandle> &linear_operator() {
+  static const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  return found;
+}
+
+} // namespace
 
 extern "C" {
 
@@ -81,6 +97,32 @@ int ct_activate_in_place(ct_tensor x, int kind) {
 }
 int ct_multiply_in_place(ct_tensor a, ct_tensor b) {
   return status([&] { borrow(a).mul_(borrow(b)); });
+}
+bool ct_has_packed_linear(void) {
+  return guarded(false, [] {
+    return at::globalContext().hasMKLDNN() && reorder_operator().has_value() && linear_operator().has_value();
+  });
+}
+// Called through a stack, since the C++ types of the two may change with libtorch's version.
+ct_tensor ct_pack_weight(ct_tensor weight, int64_t rows) {
+  return tensor([&] {
+    torch::jit::Stack stack{borrow(weight), rows};
+    reorder_operator()->callBoxed(stack);
+    return stack.at(0).toTensor();
+  });
+}
+ct_tensor ct_packed_linear(ct_tensor x, ct_tensor packed, ct_tensor bias) {
+  return tensor([&] {
+    torch::jit::Stack stack{borrow(x), borrow(packed), optional(bias), "none", c10::List<std::optional<at::Scalar>>(), ""};
+    linear_operator()->callBoxed(stack);
+    return stack.at(0).toTensor();
+  });
+}
+ct_tensor ct_folded_selu(ct_tensor negated, double alpha) {
+  return tensor([&] {
+    auto y = borrow(negated);
+    return at::sigmoid(y).reciprocal_().clamp_max_(2).sub_(y.clamp_max_(0), 1 / alpha);
+  });
 }
 void ct_autocast(bool enabled, int dtype) {
   at::autocast::set_autocast_dtype(at::kCPU, static_cast<at::ScalarType>(dtype));

@@ -46,6 +46,30 @@ import Torch
   }
 
   @Test(
+    "packed weights give the perceptron's values, also at the ends of the range",
+    arguments: Activation.allCases, [0, 1, 4])
+  func packed(activation: Activation, depth: Int) throws {
+    let (d, k) = (3, 2)
+    var random = RandomSource(seed: 24)
+    let network = MLP(
+      [d + k] + [Int](repeating: 32, count: depth) + [d], activation: activation, using: &random)
+    let packed = try #require(PackedMLP(network, inputs: d, rows: 16))
+    let far = Tensor([1e4, -1e4, 0, 1e30, 1e30, -1e30, -1e-6, 1e-6, 0] as [Float]).reshape(3, d)
+    let x = Tensor.concatenate([random.normal([9, d], dtype: .float), far])
+    for context in [random.normal([k], dtype: .float), random.normal([12, k], dtype: .float)] {
+      withoutGradient {
+        let (got, expected) = (packed(x, context: context), network(x, context: context))
+        let scale = expected.abs().max().item()
+        #expect(expected.isFinite().all().item() == 1)
+        expectClose(got[0..<10], expected[0..<10], 2e-5 * max(1, expected[0..<10].abs().max().item()))
+        expectClose(got, expected, 2e-5 * max(1, scale))
+      }
+    }
+    network.move(to: .double)
+    #expect(PackedMLP(network, inputs: d, rows: 16) == nil)
+  }
+
+  @Test(
     "the divergence carried forward is the exact one, for every activation, depth and context",
     arguments: Activation.allCases, [0, 1, 3])
   func divergence(activation: Activation, depth: Int) {

@@ -189,6 +189,13 @@ ct_tensor ct_dropout_mask(ct_tensor x, ct_tensor uniform, double rate);
 // Activation written over its input (only for tensors that nobody else sees and autograd does not record).
 int ct_activate_in_place(ct_tensor x, int kind);
 int ct_multiply_in_place(ct_tensor a, ct_tensor b);
+// A float32 weight [out, in] in the order in which oneDNN multiplies `rows` rows by it, and that product, not
+// recorded; only where ct_has_packed_linear.
+bool ct_has_packed_linear(void);
+ct_tensor ct_pack_weight(ct_tensor weight, int64_t rows);
+ct_tensor ct_packed_linear(ct_tensor x, ct_tensor packed, ct_tensor bias);
+// SELU(x)/(alpha scale) + 2 of y = −x, which it writes over.
+ct_tensor ct_folded_selu(ct_tensor negated, double alpha);
 void ct_autocast(bool enabled, int dtype);
 bool ct_autocast_enabled(void);
 

@@ -50,6 +50,14 @@ public final class InterpolantModel {
     self.device = device
   }
 
+  /// The same model as it is now, its networks made ready for many evaluations of `rows` rows on the processor.
+  func packed(rows: Int) -> InterpolantModel {
+    guard device == .cpu, let learned = fields as? LearnedFields else { return self }
+    return InterpolantModel(
+      fields: learned.packed(rows: rows), base: base, standardiser: standardiser, columns: columns,
+      classes: classes, conditions: conditions)
+  }
+
   public var schedule: InterpolantSchedule { fields.schedule }
   public var dimension: Int { fields.dimension }
 

@@ -295,7 +295,7 @@ extension InterpolantModel {
       return try withoutGradient { try blocks.enumerated().map { try body(self, $0, $1) } }
     }
     // Sampling only reads the networks, which are classes for the sake of training.
-    nonisolated(unsafe) let (model, body) = (self, body)
+    nonisolated(unsafe) let (model, body) = (packed(rows: size), body)
     return try concurrently(blocks.count) { try body(model, $0, blocks[$0]) }
   }
 }

@@ -17,6 +17,9 @@ extension Tensor {
   }
 }
 
+/// Whether operations on tensors that need gradients are recorded now, on this thread.
+public var isRecordingGradient: Bool { ct_grad_enabled() }
+
 /// Runs `body` without recording for gradients.
 @inline(__always)
 public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
