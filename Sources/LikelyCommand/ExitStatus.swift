@@ -42,11 +42,17 @@ enum ExitStatus {
       case .nonFinite, .mismatch: badData
       }
     case is SteeringError: usage
+    case let error as CorrectorError:
+      switch error {
+      case .option, .incompatible: usage
+      case .shapes, .score, .collapsed: badData
+      }
+    case let error as DiffusionError: if case .option = error { usage } else { badData }
     case is ParticleError: badData
     case is DataSetError: missingInput
     case let error as GaussianMixtureFileError:
       FileManager.default.fileExists(atPath: error.file) ? badData : missingInput
-    case is InterpolantFileError, is ModuleStateError, is ParameterError,
+    case is ModelFileError, is ModuleStateError, is ParameterError,
       is SolverError:
       badData
     case let error as ConfigurationFileError: error.isMissing ? missingInput : usage

@@ -84,13 +84,7 @@ struct ModelArgument: ParsableArguments {
   var run: String
 
   func load(on device: Device) throws -> InterpolantModel {
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: run, isDirectory: &isDirectory) else {
-      throw RunFolderError.missing(run)
-    }
-    let url = URL(argument: run)
-    let model = try InterpolantModel(
-      contentsOf: isDirectory.boolValue ? url.appending(path: "model.safetensors") : url)
+    let model = try InterpolantModel(contentsOf: modelFile(run))
     model.move(to: device)
     return model
   }

@@ -94,12 +94,7 @@ struct InterpolantSample: ParsableCommand {
   @Option(help: ArgumentHelp("Times saved on the way, as further columns t and row.", valueName: "n"))
   var trajectories = 0
 
-  @Option(help: ArgumentHelp("Also draw the first rows as images into this PNG.", valueName: "file.png"))
-  var picture: String?
-
-  @Option(help: ArgumentHelp("Height×width of a row for --picture; square when left out.", valueName: "h×w"))
-  var pictureShape: String?
-
+  @OptionGroup var pictures: PictureArguments
   @OptionGroup var conditions: ConditionArguments
   @OptionGroup var sampler: SamplerArguments
   @OptionGroup var common: CommonOptions
@@ -118,7 +113,7 @@ struct InterpolantSample: ParsableCommand {
     let start = try from.map { try NumericTable(contentsOf: URL(argument: $0)).values }
     let rows = start?.size(0) ?? count
     let condition = try self.condition(model, rows, start: start)
-    let pictureSize = try picture.map { _ in try self.pictureSize(model) }
+    let pictureSize = try pictures.size(dimension: model.dimension)
     for level in levels {
       var options = sampler.options(epsilon: level)
       options.trajectories = trajectories
@@ -126,12 +121,13 @@ struct InterpolantSample: ParsableCommand {
       var stream = random
       let samples = try model.sample(
         count, start: start, condition: condition, options: options, using: &stream)
-      let path = levels.count == 1 ? out : Self.numbered(out, level)
+      let path = levels.count == 1 ? out : numbered(out, level)
       try write(samples, model, path)
       print("\(rows) rows written to \(path)")
-      if let picture, let pictureSize {
-        try draw(
-          samples.points, model, pictureSize, levels.count == 1 ? picture : Self.numbered(picture, level))
+      if let pictureSize {
+        try pictures.draw(
+          samples.points, pictureSize, columns: model.classes.isEmpty ? 10 : model.classes.count,
+          suffix: levels.count == 1 ? nil : level)
       }
     }
     _ = random.next()
@@ -155,43 +151,6 @@ struct InterpolantSample: ParsableCommand {
       return Tensor.concatenate([Tensor.full([n, 1], time, dtype: .double), index, points], axis: 1)
     }
     try writeRows(.concatenate(parts), names: ["t", "row"] + model.columns, to: path)
-  }
-
-  private func pictureSize(_ model: InterpolantModel) throws -> (height: Int, width: Int) {
-    let shape: (height: Int, width: Int)
-    if let pictureShape {
-      let parts = pictureShape.split { "x×X".contains($0) }.compactMap { Int($0) }
-      guard parts.count == 2 else {
-        throw UsageError("--picture-shape \(pictureShape): height×width is expected")
-      }
-      shape = (parts[0], parts[1])
-    } else {
-      let side = Int(Double(model.dimension).squareRoot().rounded())
-      shape = (side, side)
-    }
-    guard shape.0 * shape.1 == model.dimension else {
-      throw UsageError(
-        "--picture: rows of \(model.dimension) columns are no images of \(shape.0)×\(shape.1); give --picture-shape"
-      )
-    }
-    return shape
-  }
-
-  private func draw(
-    _ points: Tensor, _ model: InterpolantModel, _ size: (height: Int, width: Int), _ path: String
-  ) throws {
-    let grid = imageGrid(
-      points, height: size.height, width: size.width,
-      columns: model.classes.isEmpty ? 10 : model.classes.count)
-    try writeAtomically(try grid.image().png(), to: URL(argument: path))
-    print("picture written to \(path)")
-  }
-
-  /// `s.csv` as `s-eps0.5.csv`.
-  static func numbered(_ path: String, _ level: Double) -> String {
-    let url = URL(argument: path)
-    let name = "\(url.deletingPathExtension().lastPathComponent)-eps\(level).\(url.pathExtension)"
-    return path.contains("/") ? url.deletingLastPathComponent().appending(path: name).path : name
   }
 }
 

@@ -65,7 +65,9 @@ public struct ExperimentOutcome: Sendable {
 
 /// Every experiment of the package.
 public enum Experiments {
-  public static let all: [any Experiment.Type] = [StochasticInterpolants.self, FeynmanKacSteering.self]
+  public static let all: [any Experiment.Type] = [
+    StochasticInterpolants.self, FeynmanKacSteering.self, FeynmanKacCorrectors.self,
+  ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
   public static func matching(_ name: String) throws -> [any Experiment.Type] {
@@ -139,5 +141,8 @@ public enum Methods {
     Method(
       slug: "fk-steering", command: "likely steer",
       summary: "draws of a trained model tilted by a reward, without training"),
+    Method(
+      slug: "fk-correctors", command: "likely correct",
+      summary: "annealed, guided and multiplied diffusion models, drawn exactly"),
   ]
 }

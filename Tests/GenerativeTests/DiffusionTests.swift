@@ -6,7 +6,7 @@ import Testing
 import Torch
 
 @Suite("Diffusion") struct DiffusionTests {
-  static let schedules: [NoiseSchedule] = [.vpLinear(), .vpCosine(), .ve(), .flowLinear]
+  static let schedules: [NoiseSchedule] = [.vpLinear(), .vpCosine(), .ve(), .flowLinear, .edm()]
   private let target = TiltedMixture()
 
   @Test("schedules keep their invariant, start clean and only gain noise", arguments: schedules)
@@ -16,7 +16,7 @@ import Torch
       switch schedule {
       case .vpLinear, .vpCosine:
         #expect(abs(level.signal * level.signal + level.noise * level.noise - 1) < 1e-12)
-      case .ve: #expect(level.signal == 1)
+      case .ve, .edm: #expect(level.signal == 1)
       case .flowLinear: #expect(abs(level.signal + level.noise - 1) < 1e-12)
       }
     }

@@ -6,8 +6,22 @@ import Torch
 public protocol Denoiser: Sendable {
   /// The shape of one draw.
   var eventShape: [Int] { get }
+  /// The type and place of rows that it works on: float on the processor unless said otherwise.
+  var dtype: DType { get }
+  var device: Device { get }
   /// E[x₀ | x_t = x], with the shape and type of `x`.
   func denoised(_ x: Tensor, at level: DiffusionLevel) -> Tensor
+}
+
+extension Denoiser {
+  public var dtype: DType { .float }
+  public var device: Device { .cpu }
+}
+
+/// A diffusion model that knows the densities of its noisy laws.
+public protocol DensityDenoiser: Denoiser {
+  /// log p(x) at a level, `[n]`.
+  func logDensity(_ x: Tensor, at level: DiffusionLevel) -> Tensor
 }
 
 extension DiffusionLevel {
@@ -44,12 +58,18 @@ extension DiffusionLevel {
 }
 
 /// A Gaussian mixture as a diffusion model whose every law is known.
-public struct MixtureDenoiser: Denoiser {
+public struct MixtureDenoiser: DensityDenoiser {
   public let mixture: GaussianMixture
 
   public init(_ mixture: GaussianMixture) { self.mixture = mixture }
 
   public var eventShape: [Int] { mixture.eventShape }
+  public var dtype: DType { .double }
+
+  public func logDensity(_ x: Tensor, at level: DiffusionLevel) -> Tensor {
+    level.noise == 0 && level.signal == 1
+      ? mixture.logProbability(x) : noisy(level).marginal.logProbability(x)
+  }
 
   public func denoised(_ x: Tensor, at level: DiffusionLevel) -> Tensor {
     level.noise == 0 ? x / level.signal : noisy(level).denoised(x)

@@ -26,6 +26,8 @@ public enum NoiseSchedule: Sendable, Hashable, Codable {
   case ve(low: Double = 0.01, high: Double = 50)
   /// x_t = (1 − t) x₀ + t ε.
   case flowLinear
+  /// Variance exploding, σ^(1/ρ) linear from `low` to `high` (Karras et al. 2022).
+  case edm(low: Double = 0.002, high: Double = 80, rho: Double = 7)
 
   /// - Parameter t: in [0, 1].
   public func level(at t: Double) -> DiffusionLevel {
@@ -42,6 +44,9 @@ public enum NoiseSchedule: Sendable, Hashable, Codable {
       return DiffusionLevel(signal: 1, noise: low * pow(high / low, t))
     case .flowLinear:
       return DiffusionLevel(signal: 1 - t, noise: t)
+    case .edm(let low, let high, let rho):
+      let (least, most) = (pow(low, 1 / rho), pow(high, 1 / rho))
+      return DiffusionLevel(signal: 1, noise: pow(least + t * (most - least), rho))
     }
   }
 
@@ -51,5 +56,31 @@ public enum NoiseSchedule: Sendable, Hashable, Codable {
     return (0..<steps).map { level(at: Double(steps - $0) / Double(steps)) } + [
       DiffusionLevel(signal: 1, noise: 0)
     ]
+  }
+}
+
+/// As a command line writes it, with the default coefficients.
+extension NoiseSchedule: LosslessStringConvertible {
+  private static let named: [(name: String, schedule: NoiseSchedule)] = [
+    ("vp-linear", .vpLinear()), ("vp-cosine", .vpCosine()), ("ve", .ve()), ("edm", .edm()),
+    ("flow-linear", .flowLinear),
+  ]
+
+  public static var names: [String] { named.map(\.name) }
+
+  /// `nil` for other names.
+  public init?(_ description: String) {
+    guard let found = Self.named.first(where: { $0.name == description }) else { return nil }
+    self = found.schedule
+  }
+
+  public var description: String {
+    switch self {
+    case .vpLinear: "vp-linear"
+    case .vpCosine: "vp-cosine"
+    case .ve: "ve"
+    case .edm: "edm"
+    case .flowLinear: "flow-linear"
+    }
   }
 }

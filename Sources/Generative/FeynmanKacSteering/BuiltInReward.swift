@@ -6,6 +6,8 @@ import Torch
 /// is a column itself, `-column:NAME` its negative; `at-least:NAME:v` and `at-most:NAME:v` forbid rows on the other side.
 public struct BuiltInReward: Reward {
   private let body: @Sendable (Tensor) -> Tensor
+  /// Whether it has a gradient: all forms but the constraints.
+  public let isDifferentiable: Bool
 
   /// What can be written.
   public static let forms = [
@@ -41,6 +43,7 @@ public struct BuiltInReward: Reward {
       return value
     }
 
+    isDifferentiable = !["at-least", "at-most"].contains(parts[0])
     switch (parts[0], parts.count) {
     case ("linear", 2):
       let weights = try numbers(parts[1])

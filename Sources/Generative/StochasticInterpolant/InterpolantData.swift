@@ -4,24 +4,6 @@ import Solvers
 import Torch
 import Training
 
-/// Noise that gives discrete or degenerate data a density; fresh in every batch, in the data's units.
-public enum DataNoise: Sendable, Hashable, Codable {
-  case none
-  /// Uniform on [0, 1): dequantises whole numbers, so that −log p bounds the code length of the integers.
-  case uniform
-  /// N(0, σ²).
-  case gaussian(Double)
-
-  /// The rows with noise.
-  public func callAsFunction(_ x: Tensor, using random: inout RandomSource) -> Tensor {
-    switch self {
-    case .none: x
-    case .uniform: x + random.uniform(x.shape, dtype: x.dtype, device: x.device)
-    case .gaussian(let deviation): x.adding(random.normal(like: x), scaledBy: deviation)
-    }
-  }
-}
-
 /// How x₀ and x₁ of a batch belong together.
 public enum Coupling: String, Sendable, Codable, CaseIterable {
   case independent
@@ -29,21 +11,6 @@ public enum Coupling: String, Sendable, Codable, CaseIterable {
   case paired
   /// The x₀ of a batch are matched to its x₁ so that the total squared distance is smallest.
   case minibatchOT = "minibatch-ot"
-}
-
-/// Where x₁ comes from.
-public enum TargetData {
-  /// `[n, d]`.
-  case rows(Tensor)
-  /// Fresh draws, `[count, d]`, in float or Double.
-  case generator(dimension: Int, (_ count: Int, _ random: inout RandomSource) -> Tensor)
-
-  var dimension: Int {
-    switch self {
-    case .rows(let rows): rows.size(1)
-    case .generator(let dimension, _): dimension
-    }
-  }
 }
 
 /// The data that an interpolant is trained on, in the user's coordinates.

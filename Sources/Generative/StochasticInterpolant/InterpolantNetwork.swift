@@ -1,50 +1,6 @@
 import Training
 import Torch
 
-/// A network for one field: points `[n, d]` and a context that all rows share `[k]` or not `[n, k]`.
-public protocol FieldNetwork: Module {
-  func callAsFunction(_ x: Tensor, context: Tensor) -> Tensor
-  /// The output and its exact divergence in x.
-  func valueAndDivergence(_ x: Tensor, context: Tensor) -> FieldWithDivergence
-}
-
-extension FieldNetwork {
-  public func valueAndDivergence(_ x: Tensor, context: Tensor) -> FieldWithDivergence {
-    exactDivergence(of: { self($0, context: context) }, at: x)
-  }
-}
-
-extension MLP: FieldNetwork {}
-extension UNet: FieldNetwork {}
-
-/// The shape of the networks.
-public struct NetworkOptions: Sendable, Hashable, Codable {
-  public enum Architecture: String, Sendable, Codable, CaseIterable {
-    case mlp, unet
-  }
-  public var architecture: Architecture = .mlp
-  /// Units of a hidden layer (MLP), or channels of the finest level (U-Net).
-  public var width = 256
-  /// Hidden layers.
-  public var depth = 4
-  public var activation = Activation.silu
-  public var timeEmbedding = TimeEmbedding.interpolant
-  /// Channels, height, width, for the U-Net; the product is the dimension.
-  public var imageShape: [Int]?
-
-  public init(
-    architecture: Architecture = .mlp, width: Int = 256, depth: Int = 4, activation: Activation = .silu,
-    timeEmbedding: TimeEmbedding = .interpolant, imageShape: [Int]? = nil
-  ) {
-    self.architecture = architecture
-    self.width = width
-    self.depth = depth
-    self.activation = activation
-    self.timeEmbedding = timeEmbedding
-    self.imageShape = imageShape
-  }
-}
-
 /// One network for each learned field; parameters are `velocity.layers.0.weight` and so on.
 public final class InterpolantNetwork: Module {
   public let velocity: (any FieldNetwork)?
@@ -74,16 +30,7 @@ public final class InterpolantNetwork: Module {
       // Every field has its own stream, so that adding one does not change the others.
       var stream = random.split(field.rawValue)
       let outputs = field == .energy ? 1 : dimension
-      switch options.architecture {
-      case .mlp:
-        let hidden = [Int](repeating: options.width, count: options.depth)
-        return MLP([dimension + context] + hidden + [outputs], activation: options.activation, using: &stream)
-      case .unet:
-        guard let shape = options.imageShape, shape.count == 3 else {
-          preconditionFailure("a U-Net needs an image shape")
-        }
-        return UNet(shape: shape, context: context, width: options.width, outputs: outputs, using: &stream)
-      }
+      return options.network(inputs: dimension, context: context, outputs: outputs, using: &stream)
     }
     velocity = network(.velocity)
     drift = network(.drift)

@@ -4,24 +4,6 @@ import Report
 import Torch
 import Training
 
-/// Rows as grey images, dark to light over the middle 98 % of the rows' values.
-public func imageGrid(_ points: Tensor, height: Int, width: Int, columns: Int, limit: Int = 100) -> ImageGrid
-{
-  let shown = points[0..<min(limit, points.size(0))]
-  let values = shown.floats
-  // Without the outermost values, of which a single one would take the contrast from all the others.
-  let sorted = values.sorted()
-  let (low, high) = (sorted[sorted.count / 100], sorted[sorted.count - 1 - sorted.count / 100])
-  let range = low...max(high, low + 1e-6)
-  let size = height * width
-  let images = (0..<shown.size(0)).map { i in
-    Image(
-      width: width, height: height, format: .grey, values: Array(values[i * size..<(i + 1) * size]),
-      range: range)
-  }
-  return ImageGrid(images, columns: columns, scale: 4)
-}
-
 /// The page that a training leaves behind: held-out likelihood, losses, and samples beside data.
 public struct InterpolantReport {
   public let page: HTMLReport
@@ -67,7 +49,12 @@ public struct InterpolantReport {
       lines.append("no likelihood: the base has no density")
     }
     page.add("Result", [.facts(.init(facts))] + items)
-    if let run, let losses = Self.lossPlot(run) { page.add("Training", [.plot(losses, name: "loss")]) }
+    if let run,
+      let losses = lossPlot(
+        run, caption: "E[½|f̂|² − τ·f̂], summed over the fields; its minimum is negative.")
+    {
+      page.add("Training", [.plot(losses, name: "loss")])
+    }
     let samples = try Self.samples(model, rows.size(0), condition, using: &random)
     page.add("Samples", Self.sampleItems(model, training, rows: rows, samples: samples))
     self.page = page
@@ -134,73 +121,13 @@ public struct InterpolantReport {
     return try model.sample(count, condition: condition, options: options, using: &random).points
   }
 
-  private static func lossPlot(_ run: RunFolder) -> Plot? {
-    let metrics = MetricsLog.read(run.metrics)
-    let losses = metrics.filter { $0["loss"] != nil }
-    guard losses.count > 1 else { return nil }
-    var marks: [Mark] = [
-      .line(x: losses.map { $0["step"] ?? .nan }, y: losses.map { $0["loss"] ?? .nan }, series: "training")
-    ]
-    let validations = metrics.filter { $0["validation"] != nil }
-    if !validations.isEmpty {
-      marks.append(
-        .line(
-          x: validations.map { $0["step"] ?? .nan }, y: validations.map { $0["validation"] ?? .nan },
-          series: "validation"))
-    }
-    return Plot(
-      "Loss", caption: "E[½|f̂|² − τ·f̂], summed over the fields; its minimum is negative.", x: "step",
-      y: "loss",
-      marks: marks)
-  }
-
   private static func sampleItems(
     _ model: InterpolantModel, _ training: InterpolantTraining, rows: Tensor, samples: Tensor?
   ) -> [ReportItem] {
     guard let samples else { return [.text("This model starts from given points; sample it with --from.")] }
-    var items: [ReportItem] = []
-    let d = model.dimension
-    if let shape = training.options.network.imageShape, shape[0] == 1 {
-      let columns = model.classes.isEmpty ? 10 : min(10, model.classes.count)
-      items.append(
-        .image(imageGrid(rows, height: shape[1], width: shape[2], columns: columns).image(), caption: "Data"))
-      items.append(
-        .image(
-          imageGrid(samples, height: shape[1], width: shape[2], columns: columns).image(), caption: "Samples")
-      )
-      return items
-    }
-    if d >= 2 {
-      let pairs = d == 2 ? [(0, 1)] : d == 3 ? [(0, 1), (0, 2), (1, 2)] : [(0, 1), (2, 3)]
-      let plots = pairs.flatMap { i, j -> [Plot] in
-        [("data", rows), ("samples", samples)].map { name, points in
-          Plot(
-            name, x: Axis(model.columns[i], domain: domain(rows, samples, i)),
-            y: Axis(model.columns[j], domain: domain(rows, samples, j)),
-            marks: [.points(x: points[.all, i].doubles, y: points[.all, j].doubles)]
-          ).sized(width: 300, height: 300)
-        }
-      }
-      items.append(.plot(.grid(plots, columns: 2), name: "pairs"))
-    }
-    let marginals = (0..<min(d, 6)).map { i in
-      Plot(
-        model.columns[i], x: Axis(model.columns[i]), y: "density",
-        marks: [
-          .histogram(rows[.all, i].doubles, series: "data", normalized: true),
-          .histogram(samples[.all, i].doubles, series: "samples", normalized: true),
-        ]
-      ).sized(width: 260, height: 160)
-    }
-    items.append(.plot(.grid(marginals, columns: min(3, marginals.count)), name: "marginals"))
-    return items
-  }
-
-  /// A range that both clouds fit into.
-  private static func domain(_ a: Tensor, _ b: Tensor, _ column: Int) -> ClosedRange<Double> {
-    let values = a[.all, column].doubles + b[.all, column].doubles
-    let (low, high) = (values.min() ?? 0, values.max() ?? 1)
-    return low...max(high, low + 1e-9)
+    return comparisonItems(
+      rows, samples, columns: model.columns, imageShape: training.options.network.imageShape,
+      classes: model.classes.count)
   }
 }
 

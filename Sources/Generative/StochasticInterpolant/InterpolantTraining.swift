@@ -110,19 +110,17 @@ public struct InterpolantTraining {
       (training, trainingCondition, trainingStart, held) = (data.target, nil, nil, nil)
       return
     }
-    let n = rows.size(0)
-    let heldCount = Int((Double(n) * options.validationFraction).rounded())
-    guard heldCount > 0, heldCount < n else {
+    var splitStream = random.split("validation")
+    guard
+      let split = heldOutRows(
+        [rows, data.condition, start], share: options.validationFraction, using: &splitStream)
+    else {
       (training, trainingCondition, trainingStart, held) = (data.target, data.condition, start, nil)
       return
     }
-    var splitStream = random.split("validation")
-    let order = splitStream.permutation(n)
-    func part(_ x: Tensor?, _ range: Range<Int>) -> Tensor? { x.map { $0.select(axis: 0, order[range]) } }
-    training = .rows(part(rows, heldCount..<n)!)
-    trainingCondition = part(data.condition, heldCount..<n)
-    trainingStart = part(start, heldCount..<n)
-    held = (part(rows, 0..<heldCount)!, part(data.condition, 0..<heldCount), part(start, 0..<heldCount))
+    training = .rows(split.kept[0]!)
+    (trainingCondition, trainingStart) = (split.kept[1], split.kept[2])
+    held = (split.held[0]!, split.held[1], split.held[2])
   }
 
   /// Rows that are held out, in the data's coordinates.

@@ -15,6 +15,8 @@ public struct SequentialMonteCarlo: Sendable {
   public var threshold: Double? = 0.5
   /// Indices after whose potential groups may resample; all but the last when `nil`.
   public var schedule: Set<Int>?
+  /// A living group with fewer effective particles is an error; `nil` lets it be.
+  public var leastEffectiveSampleSize: Double?
 
   public init(resampling: Resampling = .systematic, threshold: Double? = 0.5, schedule: Set<Int>? = nil) {
     precondition(threshold.map { $0 >= 0 } ?? true, "SequentialMonteCarlo: threshold \(threshold!)")
@@ -51,7 +53,11 @@ public struct SequentialMonteCarlo: Sendable {
       let potential = try potential.logPotential(
         of: next.state, at: step, remembering: &memory, shape, using: &random)
       if let potential { try next.add(potential, of: "the potential", at: step) }
-      trace.effectiveSampleSizes.append(next.effectiveSampleSize)
+      let sizes = next.effectiveSampleSize
+      if let least = leastEffectiveSampleSize, let group = sizes.firstIndex(where: { $0 > 0 && $0 < least }) {
+        throw ParticleError.collapsed(step: step, group: group, effectiveSampleSize: sizes[group])
+      }
+      trace.effectiveSampleSizes.append(sizes)
       particles = next
     }
     return ParticleResult(particles: particles!, trace: trace)
@@ -64,6 +70,8 @@ public enum ParticleError: Error, Sendable, Hashable, CustomStringConvertible {
   case notANumber(what: String, step: Int, row: Int, value: Double)
   /// Weights of another shape than one a row.
   case shape(what: String, step: Int, found: [Int], rows: Int)
+  /// Fewer effective particles than asked for.
+  case collapsed(step: Int, group: Int, effectiveSampleSize: Double)
 
   public var description: String {
     switch self {
@@ -71,6 +79,8 @@ public enum ParticleError: Error, Sendable, Hashable, CustomStringConvertible {
       "\(what) of particle \(row) at step \(step) is \(value); finite numbers or −∞ are expected"
     case .shape(let what, let step, let found, let rows):
       "\(what) at step \(step) has shape \(found); one value a particle is expected, [\(rows)]"
+    case .collapsed(let step, let group, let size):
+      "group \(group) has \(size) effective particles at step \(step); take more particles or a milder potential"
     }
   }
 }

@@ -1,0 +1,117 @@
+import Foundation
+import Sampling
+import Torch
+
+/// Particles on the way, with what their next move and their weight need of the experts.
+struct CorrectorState: ParticleState {
+  var x: Tensor
+  /// S = Σ βᵢ sᵢ.
+  var combined: Tensor
+  /// |S|² − Σ βᵢ |sᵢ|², `[rows]`, `Double`.
+  var disagreement: Tensor
+  /// r, `[rows]`, and ∇r.
+  var reward: Tensor?
+  var rewardGradient: Tensor?
+  /// sᵢ and log qᵢ, rows first; kept only where exponents vary.
+  var scores: Tensor?
+  var logDensities: Tensor?
+
+  func gathered(_ rows: Tensor) -> CorrectorState {
+    CorrectorState(
+      x: x.gathered(rows), combined: combined.gathered(rows), disagreement: disagreement.gathered(rows),
+      reward: reward.gathered(rows), rewardGradient: rewardGradient.gathered(rows),
+      scores: scores.gathered(rows),
+      logDensities: logDensities.gathered(rows))
+  }
+}
+
+/// The reverse equation dx = (−f + ½(1+z) σ² S + ½ z σ² γ ∇r) dt + √z σ dW by Euler and Maruyama, with the integrals of
+/// f and σ² over a step exact.
+struct CorrectorPath: Proposal {
+  let target: ComposedTarget
+  let grid: DiffusionGrid
+
+  var steps: Int { grid.steps }
+  private var experts: any Experts { target.experts }
+  private var isVarying: Bool { if case .varying = target.exponents { true } else { false } }
+
+  /// N(0, σ̃² I/B): the product of the experts' noise.
+  func start(_ shape: ParticleShape, using random: inout GroupRandom) throws -> Proposed<CorrectorState> {
+    let total = target.exponents(grid.times[0]).reduce(0, +)
+    let normals = random.normal(
+      particles: shape.particles, event: experts.eventShape, dtype: experts.dtype, device: experts.device)
+    let x = normals * (grid.levels[0].noise / total.squareRoot())
+    return Proposed(
+      try state(x, at: 0) { scores in
+        // Rows' log qᵢ start at those of N(0, σ̃²), and follow by Itô's rule.
+        let d = Double(experts.eventShape.reduce(1, *))
+        let variance = grid.levels[0].noise * grid.levels[0].noise
+        let log = eventSum(x.square()) * (-0.5 / variance) - 0.5 * d * Foundation.log(2 * .pi * variance)
+        return log.unsqueeze(1).expand([x.size(0), experts.count])
+      })
+  }
+
+  func move(_ state: CorrectorState, to step: Int, _ shape: ParticleShape, using random: inout GroupRandom)
+    throws
+    -> Proposed<CorrectorState>
+  {
+    let k = step - 1
+    let (drift, variance, z) = (grid.driftOfStep(k), grid.varianceOfStep(k), target.extraNoise)
+    let normals = random.normal(
+      particles: shape.particles, event: experts.eventShape, dtype: experts.dtype, device: experts.device)
+    var x = (state.x * (1 - drift)).adding(state.combined, scaledBy: 0.5 * (1 + z) * variance)
+    if let gradient = state.rewardGradient, let tilt = target.tilt {
+      x = x.adding(gradient, scaledBy: 0.5 * z * variance * tilt.strength(grid.times[k]))
+    }
+    x = x.adding(normals, scaledBy: (z * variance).squareRoot())
+    return Proposed(
+      try self.state(x, at: step) { _ in
+        // d log q = s·dx + (div f + f·s − ½ σ² |s|²) dt along a path with the equation's own noise.
+        let s = state.scores!
+        let d = Double(experts.eventShape.reduce(1, *))
+        let along = (x - state.x).adding(state.x, scaledBy: drift).unsqueeze(1)
+        return state.logDensities! + eventSum(s * along, from: 2) + d * drift - 0.5 * variance
+          * eventSum(s.square(), from: 2)
+      })
+  }
+
+  /// The state of rows at the path's first time.
+  func evaluated(_ x: Tensor) throws -> CorrectorState { try state(x, at: 0) { $0 } }
+
+  /// Evaluates every expert once.
+  private func state(_ x: Tensor, at step: Int, ito: (Tensor) -> Tensor) throws -> CorrectorState {
+    let (time, level) = (grid.times[step], grid.levels[step])
+    let scores = experts.scores(x, at: level)
+    let exponents = target.exponents(time)
+    var combined = scores[0] * exponents[0]
+    var squares = eventSum(scores[0].square()) * exponents[0]
+    for i in 1..<max(1, experts.count) {
+      combined = combined.adding(scores[i], scaledBy: exponents[i])
+      squares = squares + eventSum(scores[i].square()) * exponents[i]
+    }
+    let disagreement = eventSum(combined.square()) - squares
+    guard disagreement.isFinite().all().booleans[0] else {
+      let bad = (0..<experts.count).first { !scores[$0].isFinite().all().booleans[0] } ?? 0
+      throw CorrectorError.score(expert: bad, time: time)
+    }
+    var state = CorrectorState(x: x, combined: combined, disagreement: disagreement)
+    if let tilt = target.tilt {
+      let (reward, gradient) = withGradient {
+        let point = x.requiringGradient()
+        let r = tilt.reward(point)
+        return (r.detach(), gradients(of: [r.sum()], withRespectTo: [point])[0])
+      }
+      (state.reward, state.rewardGradient) = (reward.to(.double), gradient)
+    }
+    if isVarying {
+      state.scores = scores.transpose(0, 1)
+      state.logDensities = experts.logDensities(x, at: level)?.transposed ?? ito(scores)
+    }
+    return state
+  }
+}
+
+/// Sums over the axes from `axis` on, in `Double`.
+func eventSum(_ x: Tensor, from axis: Int = 1) -> Tensor {
+  x.rank == axis ? x.to(.double) : x.flatten(axis).to(.double).sum(-1)
+}
