@@ -105,8 +105,7 @@ struct CorrectGuide: ParsableCommand {
       With one model the class is guided against none; with two the second against the first.
 
       Example:
-        likely diffusion train --data data:iris --steps 500 --out runs/iris
-        likely correct guide runs/iris --class setosa --out guided.csv
+        likely correct guide runs/moons runs/ring --weight 1.5 --out guided.csv
       """)
 
   @Argument(help: ArgumentHelp("One or two run folders or mixtures (.json).", valueName: "model"))

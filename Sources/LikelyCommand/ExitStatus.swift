@@ -42,6 +42,7 @@ enum ExitStatus {
       case .nonFinite, .mismatch: badData
       }
     case is SteeringError: usage
+    case is ExternalProcessError: badData
     case let error as CorrectorError:
       switch error {
       case .option, .incompatible: usage

@@ -72,7 +72,9 @@ struct TableArguments: ParsableArguments {
     if options.names == nil { options.names = set.options.names }
     if options.label == nil { options.label = set.options.label }
     if options.columns == nil, options.dropped.isEmpty { options.dropped = set.options.dropped }
-    if header == nil { options.header = set.options.header }
+    if header == nil {
+      (options.header, options.skippedLines) = (set.options.header, set.options.skippedLines)
+    }
     return try NumericTable(contentsOf: url, options: options)
   }
 }

@@ -299,5 +299,6 @@ private func expectNear(
   _ a: Tensor, _ b: Tensor, _ tolerance: Double, _ location: SourceLocation = #_sourceLocation
 ) {
   let distance = (a - b).abs().max().item()
-  #expect(distance <= tolerance, "\(a.doubles.prefix(8)) and \(b.doubles.prefix(8))", sourceLocation: location)
+  #expect(
+    distance <= tolerance, "\(a.doubles.prefix(8)) and \(b.doubles.prefix(8))", sourceLocation: location)
 }
