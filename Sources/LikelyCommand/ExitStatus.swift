@@ -42,6 +42,9 @@ enum ExitStatus {
       case .nonFinite, .mismatch: badData
       }
     case is SteeringError: usage
+    case let error as TextError: error.kind == .missingFile ? missingInput : badData
+    case let error as MaskedDiffusionError: maskedDiffusionCode(error)
+    case is MaskedTextFileError, is NGramError: badData
     case is ParticleError: badData
     case is DataSetError: missingInput
     case let error as GaussianMixtureFileError:
@@ -54,6 +57,13 @@ enum ExitStatus {
     case is UnsuitableTableError: badData
     case is TorchError: internalError
     default: nil
+    }
+  }
+
+  private static func maskedDiffusionCode(_ error: MaskedDiffusionError) -> Int32 {
+    switch error {
+    case .option, .promptLength, .impossiblePrompt: usage
+    case .symbol, .mask, .tooShort: badData
     }
   }
 
