@@ -39,7 +39,10 @@ public final class MaskedTransformer: Module {
   /// Without the mask.
   public let symbols: Int
 
-  public init(symbols: Int, options: MaskedTransformerOptions, using random: inout RandomSource) {
+  /// - Parameter outputs: numbers a position; as many as symbols when `nil`.
+  public init(
+    symbols: Int, outputs: Int? = nil, options: MaskedTransformerOptions, using random: inout RandomSource
+  ) {
     (self.options, self.symbols) = (options, symbols)
     tokens = Embedding(symbols + 1, options.width, deviation: 0.02, using: &random)
     positions = Embedding(options.length, options.width, deviation: 0.02, using: &random)
@@ -49,10 +52,10 @@ public final class MaskedTransformer: Module {
     }
     self.blocks = blocks
     norm = LayerNorm(options.width)
-    output = Linear(options.width, symbols, using: &random)
+    output = Linear(options.width, outputs ?? symbols, using: &random)
   }
 
-  /// Logits of every position's symbol, `[n, length, symbols]`, for `[n, length]` numbers up to the mask.
+  /// Logits of every position's symbol, `[n, length, outputs]`, for `[n, length]` numbers up to the mask.
   public func callAsFunction(_ sequences: Tensor) -> Tensor {
     let embedded = tokens(sequences) + positions.weight.value
     return output(norm(blocks.reduce(embedded) { $1($0) }))
