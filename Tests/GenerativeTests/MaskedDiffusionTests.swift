@@ -20,6 +20,19 @@ import Torch
     #expect(distance(found, expected) < 1e-14)
   }
 
+  @Test("the chain's denoiser is the forward-backward recursion, for long sequences too")
+  func recursion() {
+    var random = RandomSource(seed: 2)
+    let length = 60
+    let symbols = tiny.chain.sample(50, length: length, using: &random)
+    let isMasked = random.uniform([50, length]) .< random.uniform([50, 1])
+    let tokens = symbols.filled(where: isMasked, with: 3)
+    let evidence = Tensor.concatenate([.identity(3, dtype: .double), .ones([1, 3], dtype: .double)])
+    let expected = tiny.chain.marginals(given: .embedding(evidence, tokens))
+    #expect(
+      distance(MarkovChainDenoiser(tiny.chain, length: length).tokenProbabilities(tokens), expected) < 1e-13)
+  }
+
   @Test("in any order of positions the denoiser's conditionals multiply to the chain's probability")
   func anyOrder() {
     func orders(_ rest: [Int]) -> [[Int]] {

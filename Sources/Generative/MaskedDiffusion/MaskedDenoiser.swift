@@ -1,4 +1,3 @@
-import Probability
 import Torch
 
 /// What a masked diffusion of symbols knows: the law of every symbol given those that are not masked.
@@ -20,27 +19,4 @@ public protocol MaskedDenoiser {
 extension MaskedDenoiser {
   /// The number that stands for a masked symbol.
   public var mask: Int { symbols }
-}
-
-/// A Markov chain as a masked diffusion whose denoiser is exact: forward-backward over the symbols seen.
-public struct MarkovChainDenoiser: MaskedDenoiser, Sendable {
-  public let chain: MarkovChain
-  public let length: Int
-  /// The evidence of every number, `[symbols + 1, symbols]`.
-  private let evidence: Tensor
-
-  public init(_ chain: MarkovChain, length: Int) {
-    precondition(length > 0, "MarkovChainDenoiser: the length is \(length)")
-    (self.chain, self.length) = (chain, length)
-    evidence = .concatenate([
-      .identity(chain.symbols, dtype: .double), .ones([1, chain.symbols], dtype: .double),
-    ])
-  }
-
-  public var symbols: Int { chain.symbols }
-  public var device: Device { .cpu }
-
-  public func tokenProbabilities(_ tokens: Tensor) -> Tensor {
-    chain.marginals(given: .embedding(evidence, tokens))
-  }
 }
