@@ -19,7 +19,7 @@ public struct FeynmanKacSteering: Experiment {
     -> ExperimentOutcome
   {
     switch part {
-    case "B": return try text(scale: scale, random: random, log: log)
+    case "B": return try text(random: random, log: log)
     case "C": return try language(random: random, log: log)
     default:
       log("A: steering a mixture along r = x₁ + ½x₂")
