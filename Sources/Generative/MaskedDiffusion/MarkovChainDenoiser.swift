@@ -38,10 +38,16 @@ public struct MarkovChainDenoiser: MaskedDenoiser, Sendable {
   /// Exact; NaN at masks between symbols that the chain cannot connect.
   /// - Complexity: O(`length`·symbols) a row.
   public func tokenProbabilities(_ tokens: Tensor) -> Tensor {
-    let product =
-      Tensor.embedding(before, places(tokens)) * Tensor.embedding(after, places(tokens.flip(1)).flip(1))
-    return product / product.sum(2, keep: true)
+    let parts = tokens.split(Self.rowsAtOnce).map { part in
+      let product =
+        Tensor.embedding(before, places(part)) * Tensor.embedding(after, places(part.flip(1)).flip(1))
+      return product / product.sum(2, keep: true)
+    }
+    return parts.count == 1 ? parts[0] : .concatenate(parts)
   }
+
+  /// So few that what lies between table and result stays in the cache.
+  private static let rowsAtOnce = 256
 
   /// Where the table has what the nearest symbol seen at or before every position says, `[n, length]`.
   private func places(_ tokens: Tensor) -> Tensor {
