@@ -49,6 +49,9 @@ enum ExitStatus {
       case .shapes, .score, .collapsed: badData
       }
     case let error as DiffusionError: if case .option = error { usage } else { badData }
+    case let error as TextError: error.kind == .missingFile ? missingInput : badData
+    case let error as MaskedDiffusionError: maskedDiffusionCode(error)
+    case is MaskedTextFileError, is NGramError: badData
     case is ParticleError: badData
     case is DataSetError: missingInput
     case let error as GaussianMixtureFileError:
@@ -61,6 +64,13 @@ enum ExitStatus {
     case is UnsuitableTableError: badData
     case is TorchError: internalError
     default: nil
+    }
+  }
+
+  private static func maskedDiffusionCode(_ error: MaskedDiffusionError) -> Int32 {
+    switch error {
+    case .option, .promptLength, .impossiblePrompt: usage
+    case .symbol, .mask, .tooShort: badData
     }
   }
 

@@ -76,9 +76,10 @@ struct SteeringArguments: ParsableArguments {
 struct SteerRun: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Draws rows of a trained interpolant that score high.",
+    abstract: "Draws rows of a trained interpolant, or texts of a masked diffusion, that score high.",
     discussion: """
-      Every particle is written with its group, its weight in the group and its reward.
+      Every particle is written with its group, its weight in the group and its reward. Texts go to a .jsonl file and
+      take the reward ngram:FILE or ngram:FILE:ORDER, the mean log-probability of a character.
 
       Example:
         likely steer run runs/moons --reward near:1,0.5:0.3 --out steered.csv
@@ -86,6 +87,7 @@ struct SteerRun: ParsableCommand {
 
   @OptionGroup var model: ModelArgument
   @OptionGroup var steering: SteeringArguments
+  @OptionGroup var text: TextSteeringArguments
 
   @Option(help: ArgumentHelp("Noise level ε of the SDE.", valueName: "ε"))
   var epsilon = 0.5
@@ -106,10 +108,15 @@ struct SteerRun: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  @Option(help: ArgumentHelp("File to write, .csv or .npy.", valueName: "file"))
+  @Option(help: ArgumentHelp("File to write, .csv or .npy; .jsonl of texts.", valueName: "file"))
   var out: String
 
   func run() throws {
+    if try isText() { return try runText() }
+    for (name, isGiven) in [("--prompt", text.prompt != nil), ("--samples", text.samples != nil)]
+    where isGiven {
+      throw UsageError("\(name): only text models take it; leave it out")
+    }
     try requireRowFile(out)
     let random = common.start()
     let model = try model.load(on: common.target)
@@ -119,10 +126,15 @@ struct SteerRun: ParsableCommand {
       reward: reward, options: steering.options(), epsilon: .constant(epsilon), end: tf, condition: condition,
       random: random)
     let written = try write(result, model.columns)
+    show(result, "\(written) rows written to \(out)")
+  }
+
+  /// Prints what came of it.
+  func show(_ result: SteeringResult, _ written: String) {
     if json {
       print(summary(result).compact)
     } else {
-      print("\(written) rows written to \(out)")
+      print(written)
       print("log E[exp(λ r)] = \(result.logEvidence), mean reward \(result.meanReward)")
       let dead = result.particles.dead.filter { $0 }.count
       if dead > 0 { print("\(dead) of \(steering.groups) groups are dead: every particle was forbidden") }

@@ -5,18 +5,26 @@ import Report
 import Sampling
 import Torch
 
-/// Singhal et al. 2025, Feynman–Kac steering: exact truth on a mixture.
+/// Singhal et al. 2025, Feynman–Kac steering: exact truth on a mixture (A) and on text (B), and a trained model of text
+/// (C).
 public struct FeynmanKacSteering: Experiment {
   public static let slug = "fk-steering"
-  public static func parts(_ scale: Scale) -> [String] { ["A"] }
+  public static func parts(_ scale: Scale) -> [String] {
+    scale == .quick ? ["A", "B"] : ["A", "B", "C"]
+  }
 
   public init() {}
 
   public func run(part: String, scale: Scale, random: RandomSource, log: ExperimentLog) throws
     -> ExperimentOutcome
   {
-    log("A: steering a mixture along r = x₁ + ½x₂")
-    return try tiltedMixture(random: random)
+    switch part {
+    case "B": return try text(random: random, log: log)
+    case "C": return try language(random: random, log: log)
+    default:
+      log("A: steering a mixture along r = x₁ + ½x₂")
+      return try tiltedMixture(random: random)
+    }
   }
 
   /// One way of using particles.

@@ -1,16 +1,6 @@
 import Sampling
 import Torch
 
-/// A path of particles that can be steered: index 0 is where it starts, the last index the finished draw.
-protocol SteerablePath: Proposal where State == DiffusionState {
-  /// Whether copies of a particle part again.
-  var isStochastic: Bool { get }
-  /// The first index with an estimate of the finished draw.
-  var firstReward: Int { get }
-  /// Evaluations of the model a particle, with intermediate rewards at so many indices.
-  func modelEvaluations(rewardSteps: Int) -> Int
-}
-
 /// The reverse path of a diffusion as a proposal: index 0 is noise, index T the data.
 struct DiffusionPath<Model: ReverseDiffusion>: SteerablePath {
   let model: Model
@@ -21,7 +11,7 @@ struct DiffusionPath<Model: ReverseDiffusion>: SteerablePath {
   var isStochastic: Bool { stochasticity > 0 }
   var firstReward: Int { 0 }
   // The step's own estimate serves the reward.
-  func modelEvaluations(rewardSteps: Int) -> Int { steps }
+  func modelEvaluations(rewardSteps: Int, rows: Int) -> Int { steps * rows }
 
   func start(_ shape: ParticleShape, using random: inout GroupRandom) -> Proposed<DiffusionState> {
     let x = model.start(at: levels[0], particles: shape.particles, using: &random)
@@ -41,5 +31,13 @@ struct DiffusionPath<Model: ReverseDiffusion>: SteerablePath {
       : nil
     let x = from.reverseStep(state.x, to: to, clean: clean, normals: normals, stochasticity: stochasticity)
     return Proposed(DiffusionState(x: x, denoised: step == steps ? nil : model.denoised(x, at: to)))
+  }
+
+  func completions(
+    of state: DiffusionState, at step: Int, count: Int, _ shape: ParticleShape,
+    using random: inout GroupRandom
+  ) -> Tensor? {
+    model.cleanDraws(
+      state.x, at: levels[step], count: count, particles: shape.particles, using: &random)
   }
 }

@@ -19,7 +19,7 @@ struct InterpolantPath: SteerablePath {
   var isStochastic: Bool { grid.contains { equation.diffusion($0) > 0 } }
   // Before the first step x_t may say nothing about x₁, and dividing by β(0) = 0 would be needed.
   var firstReward: Int { 1 }
-  func modelEvaluations(rewardSteps: Int) -> Int { 2 * steps + 1 + rewardSteps }
+  func modelEvaluations(rewardSteps: Int, rows: Int) -> Int { (2 * steps + 1 + rewardSteps) * rows }
 
   func start(_ shape: ParticleShape, using random: inout GroupRandom) throws -> Proposed<DiffusionState> {
     if case .gaussian = model.base {

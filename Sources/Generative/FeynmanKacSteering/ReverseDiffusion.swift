@@ -21,6 +21,11 @@ public protocol ReverseDiffusion: Denoiser {
   func clean(
     _ state: DiffusionState, at level: DiffusionLevel, particles: Int, using random: inout GroupRandom
   ) -> Tensor
+  /// `count` draws of x₀ given every x_t, `[rows·count] + event` with those of a row together; `nil` where the model
+  /// cannot draw them, which is the default.
+  func cleanDraws(
+    _ x: Tensor, at level: DiffusionLevel, count: Int, particles: Int, using random: inout GroupRandom
+  ) -> Tensor?
 }
 
 extension ReverseDiffusion {
@@ -33,6 +38,10 @@ extension ReverseDiffusion {
   public func clean(
     _ state: DiffusionState, at level: DiffusionLevel, particles: Int, using random: inout GroupRandom
   ) -> Tensor { state.denoised! }
+
+  public func cleanDraws(
+    _ x: Tensor, at level: DiffusionLevel, count: Int, particles: Int, using random: inout GroupRandom
+  ) -> Tensor? { nil }
 }
 
 /// A mixture draws x₀ given x_t itself, so its reverse path is exact for any number of steps.
@@ -47,10 +56,15 @@ extension MixtureDenoiser: ReverseDiffusion {
 
   public func clean(
     _ state: DiffusionState, at level: DiffusionLevel, particles: Int, using random: inout GroupRandom
-  ) -> Tensor {
+  ) -> Tensor { cleanDraws(state.x, at: level, count: 1, particles: particles, using: &random)! }
+
+  public func cleanDraws(
+    _ x: Tensor, at level: DiffusionLevel, count: Int, particles: Int, using random: inout GroupRandom
+  ) -> Tensor? {
     let noisy = noisy(level)
-    let components = random.categorical(noisy.responsibilities(state.x))
-    let normals = random.normal(particles: particles, event: eventShape, dtype: .double)
-    return noisy.cleanDraw(state.x, components: components, normals: normals)
+    let weights = noisy.responsibilities(x).repeatInterleave(count, axis: 0)
+    let components = random.categorical(weights)
+    let normals = random.normal(particles: particles * count, event: eventShape, dtype: .double)
+    return noisy.cleanDraw(x.repeatInterleave(count, axis: 0), components: components, normals: normals)
   }
 }

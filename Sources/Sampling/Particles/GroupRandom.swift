@@ -13,6 +13,13 @@ public struct GroupRandom: Sendable {
 
   public var groups: Int { streams.count }
 
+  /// Streams of the same groups that are independent of these; does not advance them.
+  public func split(_ index: Int) -> GroupRandom {
+    var result = self
+    for group in streams.indices { result[group] = streams[group].split(index) }
+    return result
+  }
+
   /// Where a group's draws come from.
   public subscript(group: Int) -> RandomSource {
     get { streams[group] }

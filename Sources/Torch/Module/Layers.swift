@@ -22,13 +22,14 @@ public final class Linear: Module, Layer {
   public func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight: weight.value, bias: bias?.value) }
 }
 
-/// A table of vectors looked up by whole numbers; entries are standard normal at first.
+/// A table of vectors looked up by whole numbers; entries are normal at first.
 public final class Embedding: Module, Layer {
   /// `[entries, width]`.
   public let weight: Parameter
 
-  public init(_ entries: Int, _ width: Int, using random: inout RandomSource) {
-    weight = Parameter(random.normal([entries, width]))
+  /// - Parameter deviation: of the entries; 1 as in PyTorch, transformers mostly take 0.02.
+  public init(_ entries: Int, _ width: Int, deviation: Double = 1, using random: inout RandomSource) {
+    weight = Parameter(deviation * random.normal([entries, width]))
   }
 
   public func callAsFunction(_ positions: Tensor) -> Tensor { .embedding(weight.value, positions) }

@@ -90,6 +90,13 @@ public enum DataCatalogue {
       url: "https://raw.githubusercontent.com/fgnt/mnist/master/t10k-images-idx3-ubyte.gz",
       options: TableOptions()),
     DataSet(
+      name: "tinyshakespeare", summary: "1,115,394 characters of Shakespeare's plays (a text, not a table)",
+      path: "text/tinyshakespeare.txt", size: 1_115_394,
+      sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed", licence: "public domain",
+      source: "Karpathy's char-rnn on GitHub",
+      url: "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+      options: TableOptions()),
+    DataSet(
       name: "wine", summary: "178 wines of three growers with 13 chemical measurements, and the grower",
       path: "small/wine_data.csv", size: 11_157,
       sha256: "10e8a802908b34f86e5da8ce962f3c806694bc98450a18f61851af59f324bede", licence: "CC BY 4.0",

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import Likely
+
+/// What only text takes, when steered.
+struct TextSteeringArguments: ParsableArguments {
+  @Option(help: ArgumentHelp("Of text models: how every text begins.", valueName: "text"))
+  var prompt: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Of text models: finished texts whose rewards are averaged on the way, a particle.", valueName: "n"))
+  var samples: Int?
+}
+
+/// Rewards of texts that a line names: `ngram:FILE`, or `ngram:FILE:ORDER` with an order from 1 to 5.
+func textReward(_ line: String, _ vocabulary: CharacterVocabulary) throws -> NGramReward {
+  let form =
+    "--reward \(line): for a text model ngram:FILE or ngram:FILE:ORDER is expected, with an order from 1 to 5"
+  guard line.hasPrefix("ngram:") else { throw UsageError(form) }
+  var (file, order) = (String(line.dropFirst(6)), 3)
+  if let colon = file.lastIndex(of: ":"), let number = Int(file[file.index(after: colon)...]) {
+    (file, order) = (String(file[..<colon]), number)
+  }
+  guard !file.isEmpty, (1...5).contains(order) else { throw UsageError(form) }
+  let text = try readText(file)
+  let tokens: Tensor
+  do {
+    tokens = try vocabulary.encode(vocabulary == .letters ? reduceToLetters(text) : text)
+  } catch {
+    throw TextError(error.kind, "\(file): \(error)")
+  }
+  // Every character of the model may be drawn, so every one has to have a probability.
+  return NGramReward(
+    try NGramModel(order: order, counting: tokens, symbols: vocabulary.count, smoothing: [1, 1, 5]))
+}
+
+extension SteerRun {
+  /// Whether the model is one of `text-diffusion train`.
+  func isText() throws -> Bool { try MaskedTextModel.isStored(in: try modelFile(model.run)) }
+
+  func runText() throws {
+    try requireTextFile(out)
+    for (name, isGiven) in [("--tf", tf != nil), ("--class", className != nil)] where isGiven {
+      throw UsageError("\(name): a text model has none; leave it out")
+    }
+    let random = common.start()
+    let model = try MaskedTextModel(contentsOf: try modelFile(model.run))
+    model.move(to: common.target)
+    let reward = try textReward(steering.reward, model.vocabulary)
+    let result = try model.sampler(prompt: text.prompt ?? "").steer(
+      reward: reward, intermediate: .samples(text.samples ?? 4), options: steering.options(), random: random)
+    let rows = textRows(result, model.vocabulary)
+    try writeTexts(rows, to: out)
+    show(result, "\(rows.count) texts written to \(out)")
+  }
+
+  private func textRows(_ result: SteeringResult, _ vocabulary: CharacterVocabulary) -> [JSONValue] {
+    if best {
+      let texts = vocabulary.lines(result.best)
+      return zip(texts, zip(result.bestRewards, result.particles.dead)).filter { !$0.1.1 }.map {
+        text, facts in
+        ["text": .string(text), "reward": .number(facts.0)]
+      }
+    }
+    let texts = vocabulary.lines(result.particles.state)
+    let (weights, rewards) = (result.particles.weights.doubles, result.rewards.doubles)
+    return texts.enumerated().map { row, text in
+      [
+        "text": .string(text), "group": .integer(row / result.particles.shape.particles),
+        "weight": .number(weights[row]), "reward": .number(rewards[row]),
+      ]
+    }
+  }
+}
