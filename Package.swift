@@ -83,7 +83,7 @@ let package = Package(
       dependencies: ["Likely", "Torch", "Training", "Generative", argumentParser], path: "Benchmarks/Likely"),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
-    tests("Solvers", fixtures: true), tests("Sampling", ["Probability", "Torch"]), tests("Training"),
+    tests("Solvers", fixtures: true), tests("Sampling", ["Probability", "Torch"], fixtures: true), tests("Training"),
     tests("Generative", ["Sampling"]),
     tests("Reproductions", ["Report", "Torch"]),
     tests("LikelyCommand", ["Likely"]),
