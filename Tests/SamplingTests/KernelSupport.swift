@@ -21,7 +21,7 @@ struct KnownTarget: Sendable, CustomStringConvertible {
     weights: [0.3, 0.7], means: Tensor(rows: [[-1.5, 0.0], [1.0, 1.0]]),
     covariances: Tensor([0.3, 0.1, 0.1, 0.8, 1.0, -0.4, -0.4, 0.5], shape: [2, 2, 2]))
 
-  static let exponential = try! Exponential(rate: [1.0, 2.5])
+  static let exponential = try! Exponential(rate: [0.3, 0.6])
 }
 
 /// How a kernel for a target is made.
