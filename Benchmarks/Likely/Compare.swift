@@ -65,6 +65,8 @@ struct Compare: ParsableCommand {
       Comparison(
         name: "sampling, bf16-mixed", likely: task("sampling", mixed[0], mixed[1]),
         peer: peer("sampling", mixed[0], mixed[1]), bar: .none),
+      Comparison(name: "filter, particles", likely: task("filter"), peer: peer("filter"), bar: .faster(5)),
+      Comparison(name: "MALA, BlackJAX", likely: task("langevin"), peer: peer("langevin"), bar: .faster(1)),
       Comparison(
         name: "start, linking libtorch", likely: help, peer: Side(name: "C++", command: [startup]),
         bar: .within(0.1)),
@@ -132,7 +134,7 @@ struct Compare: ParsableCommand {
       "-c",
       """
       import importlib.metadata as m, sys
-      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq") for x in (p, m.version(p))))
+      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "particles", "jax", "blackjax") for x in (p, m.version(p))))
       """,
     ]
     let pipe = Pipe()

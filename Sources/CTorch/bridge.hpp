@@ -75,4 +75,14 @@ inline at::Scalar scalar(const at::Tensor &like, double value) {
 // body(0) … body(count − 1), side by side, each on one thread; body throws nothing.
 void parallel(int64_t count, c10::function_ref<void(int64_t)> body);
 
+// SplitMix64's finaliser (Steele, Lea & Flood 2014): every bit of a seed reaches every bit of a state.
+inline uint64_t mix(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+// normal.cpp: independent standard normals.
+void fill_normal(double *values, int64_t count, ct_seed seed);
+
 } // namespace bridge

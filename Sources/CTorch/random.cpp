@@ -11,12 +11,6 @@ using namespace bridge;
 namespace {
 // mt19937's own seeding takes 32 bits, of which thousands of streams would collide; SplitMix64 over the
 // full seed fills its 624 words instead.
-uint64_t mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
-}
-
 at::Generator generator(c10::DeviceType type, int index, ct_seed seed) {
   if (type != c10::kCPU) {
     auto result = at::globalContext().defaultGenerator(c10::Device(type, static_cast<c10::DeviceIndex>(index))).clone();
@@ -57,7 +51,12 @@ ct_tensor ct_uniform(const int64_t *shape, int rank, double low, double high, in
   return tensor([&] { return at::empty(ints(shape, rank), options(dtype, device, index)).uniform_(low, high, generator_on(device, index, seed)); });
 }
 ct_tensor ct_normal(const int64_t *shape, int rank, int dtype, int device, int index, ct_seed seed) {
-  return tensor([&] { return at::empty(ints(shape, rank), options(dtype, device, index)).normal_(0, 1, generator_on(device, index, seed)); });
+  return tensor([&] {
+    auto result = at::empty(ints(shape, rank), options(dtype, device, index));
+    if (!result.is_cpu() || result.scalar_type() != at::kDouble) return result.normal_(0, 1, generator_on(device, index, seed));
+    fill_normal(result.mutable_data_ptr<double>(), result.numel(), seed);
+    return result;
+  });
 }
 ct_tensor ct_exponential(const int64_t *shape, int rank, int dtype, int device, int index, ct_seed seed) {
   return tensor([&] { return at::empty(ints(shape, rank), options(dtype, device, index)).exponential_(1, generator_on(device, index, seed)); });

@@ -53,6 +53,37 @@ import Torch
     #expect(distance * Double(n).squareRoot() < 2.7)
   }
 
+  @Test("normal draws of double precision have the tails of the normal, in blocks that share nothing")
+  func normalTails() {
+    var random = RandomSource(seed: 12)
+    let count = 4_000_000
+    let x = random.normal([count], dtype: .double)
+    // Beyond 3.654 draws are made in another way than below it.
+    for edge in [0.2, 1, 2, 3, 3.5, 3.7, 4, 4.5] {
+      let p = 0.5 * erfc(edge / 2.0.squareRoot())
+      for beyond in [x .> edge, x .< -edge] {
+        let found = beyond.to(.double).sum().item()
+        #expect(abs(found - Double(count) * p) <= 5.5 * (Double(count) * p * (1 - p)).squareRoot())
+      }
+    }
+    let blocks = x[0..<(1 << 21)].reshape(-1, 1 << 14)
+    #expect((blocks[0..<64] * blocks[64...]).sum().item().magnitude < 5.5 * 1024)
+    #expect((x[0..<count - 1] * x[1...]).sum().item().magnitude < 5.5 * Double(count).squareRoot())
+    #expect(x.unique().values.count == count)
+  }
+
+  @Test("normal draws do not depend on the number of threads", arguments: [DType.float, .double])
+  func threads(dtype: DType) {
+    let before = Libtorch.threads
+    defer { Libtorch.threads = before }
+    let draws = [1, 2, 3].map { threads in
+      Libtorch.threads = threads
+      var random = RandomSource(seed: 13)
+      return random.normal([100_003], dtype: dtype)
+    }
+    #expect(draws[1].isEqual(to: draws[0]) && draws[2].isEqual(to: draws[0]))
+  }
+
   @Test("exponential, gamma, Poisson, binomial and Bernoulli draws have their moments")
   func families() {
     var random = RandomSource(seed: 3)

@@ -25,9 +25,9 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
       return Self.inverse(weights, total, at: Self.sortedUniforms(n, using: &random))
     case .systematic:
       let u = random.uniform()
-      return Self.inverse(weights, total, at: (0..<n).map { (Double($0) + u) / Double(n) })
+      return Self.inverse(weights, total, n) { (Double($0) + u) / Double(n) }
     case .stratified:
-      return Self.inverse(weights, total, at: (0..<n).map { (Double($0) + random.uniform()) / Double(n) })
+      return Self.inverse(weights, total, n) { (Double($0) + random.uniform()) / Double(n) }
     case .residual:
       return Self.residual(weights, total, using: &random)
     }
@@ -59,15 +59,26 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
 
   /// Where increasing levels in [0, 1] fall in the cumulated weights.
   private static func inverse(_ weights: [Double], _ total: Double, at levels: [Double]) -> [Int] {
+    inverse(weights, total, levels.count) { levels[$0] }
+  }
+
+  @inline(__always)
+  private static func inverse(
+    _ weights: [Double], _ total: Double, _ count: Int, level: (Int) -> Double
+  ) -> [Int] {
     // Rounding may leave the cumulated weights short of a level; the last particle with a weight takes it.
     let last = weights.lastIndex { $0 > 0 }!
     var (index, cumulated) = (0, weights[0])
-    return levels.map { level in
-      while index < last, cumulated <= level * total {
-        index += 1
-        cumulated += weights[index]
+    return [Int](unsafeUninitializedCapacity: count) { result, initialised in
+      for i in 0..<count {
+        let reached = level(i) * total
+        while index < last, cumulated <= reached {
+          index += 1
+          cumulated += weights[index]
+        }
+        result[i] = index
       }
-      return index
+      initialised = count
     }
   }
 }
