@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Likely
 
-/// A stochastic-volatility model: x₀ stationary, x_t = μ + ρ(x_{t−1} − μ) + σz_t, y_t ~ N(0, e^{x_t}).
+/// A stochastic-volatility model by its deviations x from μ: x₀ stationary, x_t = ρx_{t−1} + σz_t, y_t ~ N(0, e^{μ + x_t}).
 struct StochasticVolatility: Proposal, Potential {
   let mean = -1.0
   let persistence = 0.95
@@ -21,14 +21,14 @@ struct StochasticVolatility: Proposal, Potential {
 
   func start(_ shape: ParticleShape, using random: inout GroupRandom) -> Proposed<Tensor> {
     let z = random.normal(particles: shape.particles, event: [], dtype: .double)
-    return Proposed(mean + noise / (1 - persistence * persistence).squareRoot() * z)
+    return Proposed(noise / (1 - persistence * persistence).squareRoot() * z)
   }
 
   func move(
     _ x: Tensor, to step: Int, _ shape: ParticleShape, using random: inout GroupRandom
   ) -> Proposed<Tensor> {
     let z = random.normal(particles: shape.particles, event: [], dtype: .double)
-    return Proposed((persistence * x + mean * (1 - persistence)).adding(z, scaledBy: noise))
+    return Proposed((persistence * x).adding(z, scaledBy: noise))
   }
 
   func initialMemory(_ shape: ParticleShape) -> Tensor? { nil }
@@ -37,8 +37,8 @@ struct StochasticVolatility: Proposal, Potential {
     of x: Tensor, at step: Int, remembering memory: inout Tensor?, _ shape: ParticleShape,
     using random: inout GroupRandom
   ) -> Tensor? {
-    let square = observations[step] * observations[step]
-    return -0.5 * (x.adding((-x).exp(), scaledBy: square) + log(2 * Double.pi))
+    let square = observations[step] * observations[step] * exp(-mean)
+    return -0.5 * (x.adding((-x).exp(), scaledBy: square) + (mean + log(2 * Double.pi)))
   }
 }
 
@@ -56,8 +56,8 @@ struct StateSpaceTask: ParsableCommand {
       let shape = ParticleShape(groups: 1, particles: particles)
       return try engine.run(model, model, shape, random: RandomSource(seed: seed))
     }
-    _ = try filter(StochasticVolatility(steps: 5), seed: 1)
     let model = StochasticVolatility(steps: steps)
+    _ = try filter(model, seed: 1)
     var result: ParticleResult<Tensor>?
     let before = processorSeconds()
     let time = try seconds { result = try filter(model, seed: UInt64.random(in: 0 ... .max)) }

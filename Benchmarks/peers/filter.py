@@ -35,8 +35,8 @@ def run(steps):
     return smc
 
 
-# Compiles the resampling.
-run(5)
+# Compiles the resampling and lets the heap reach its size.
+run(options.steps)
 with Timer() as timer:
     smc = run(options.steps)
 answer(timer, logEvidence=float(smc.logLt))

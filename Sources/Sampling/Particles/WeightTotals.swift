@@ -9,8 +9,8 @@ struct WeightTotals: Sendable {
   let largest: [Double]
   /// Σ of `scaled`.
   let sums: [Double]
-  /// Σ of its squares.
-  let squares: [Double]
+  /// √Σ of its squares.
+  let norms: [Double]
 
   /// From so many particles on libtorch may sum a single row in parts, and several rows never: rows are then summed
   /// one by one, so that a group's totals are the same whatever groups stand beside it.
@@ -22,14 +22,14 @@ struct WeightTotals: Sendable {
       let largest = row.max(1, keep: true)
       // −∞ − (−∞) is no number: a dead group is left as it is.
       let w = (row - largest.filled(where: largest .== -.infinity, with: 0)).exp()
-      return (w: w, totals: Tensor.stack([largest.squeeze(1), w.sum(1), w.square().sum(1)]))
+      return (w: w, totals: Tensor.stack([largest.squeeze(1), w.sum(1), w.norm(1)]))
     }
     scaled = parts.count == 1 ? parts[0].w : .concatenate(parts.map(\.w))
     let groups = logWeights.size(0)
     let totals = Tensor.concatenate(parts.map(\.totals), axis: 1).doubles
     largest = Array(totals[0..<groups])
     sums = Array(totals[groups..<2 * groups])
-    squares = Array(totals[2 * groups..<3 * groups])
+    norms = Array(totals[2 * groups..<3 * groups])
   }
 
   /// log of the mean weight of every group.
@@ -39,5 +39,5 @@ struct WeightTotals: Sendable {
   }
 
   /// (Σw)²/Σw² of every group; 0 for a dead one.
-  var effectiveSizes: [Double] { zip(sums, squares).map { $0 == 0 ? 0 : $0 * $0 / $1 } }
+  var effectiveSizes: [Double] { zip(sums, norms).map { $0 == 0 ? 0 : ($0 / $1) * ($0 / $1) } }
 }
