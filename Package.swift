@@ -80,10 +80,12 @@ let package = Package(
     // Not a product: `make bench` runs it beside the peers.
     .executableTarget(
       name: "LikelyBenchmarks",
-      dependencies: ["Likely", "Torch", "Training", "Generative", argumentParser], path: "Benchmarks/Likely"),
+      dependencies: ["Likely", "Torch", "Probability", "Sampling", "Training", "Generative", argumentParser],
+      path: "Benchmarks/Likely"),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
-    tests("Solvers", fixtures: true), tests("Sampling", ["Probability", "Torch"]), tests("Training"),
+    tests("Solvers", fixtures: true), tests("Sampling", ["Probability", "Torch"], fixtures: true),
+    tests("Training"),
     tests("Generative", ["Sampling"]),
     tests("Reproductions", ["Report", "Torch"]),
     tests("LikelyCommand", ["Likely"]),

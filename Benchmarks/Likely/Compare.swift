@@ -66,11 +66,18 @@ struct Compare: ParsableCommand {
         name: "sampling, bf16-mixed", likely: task("sampling", mixed[0], mixed[1]),
         peer: peer("sampling", mixed[0], mixed[1]), bar: .none),
       Comparison(
+        name: "filter, particles", likely: task("filter"), peer: peer("filter"), bar: .faster(5),
+        isPrepared: false),
+      Comparison(
+        name: "MALA, BlackJAX", likely: task("langevin"), peer: peer("langevin"), bar: .faster(1),
+        isPrepared: false),
+      Comparison(
         name: "start, linking libtorch", likely: help, peer: Side(name: "C++", command: [startup]),
-        bar: .within(0.1)),
+        bar: .within(0.1), isPrepared: false),
       Comparison(
         name: "start, import torch", likely: help,
-        peer: Side(name: "Python", command: [python, "-c", "import torch"]), bar: .faster(4)),
+        peer: Side(name: "Python", command: [python, "-c", "import torch"]), bar: .faster(4),
+        isPrepared: false),
     ]
   }
 
@@ -78,12 +85,15 @@ struct Compare: ParsableCommand {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let names = try machine()
     print("\(names.map { "\($0.0) \($0.1)" }.joined(separator: ", "))\n")
-    _ = try task("prepare").run()
-    _ = try peer("likelihood", "--route", "fine", "--count", "50", "--steps", "200").run()
+    let chosen = comparisons.filter { only.isEmpty || $0.name.contains(only) }
+    if chosen.contains(where: \.isPrepared) {
+      _ = try task("prepare").run()
+      _ = try peer("likelihood", "--route", "fine", "--count", "50", "--steps", "200").run()
+    }
 
     print(row(["", "Likely", "peer", "ratio", "fastest", "CPU", "bar", ""]))
     var outcomes: [Comparison.Outcome] = []
-    for comparison in comparisons where only.isEmpty || comparison.name.contains(only) {
+    for comparison in chosen {
       // A start takes so little that more rounds cost nothing; the first of each side warms the disk's cache.
       let isStart = comparison.name.hasPrefix("start")
       if isStart {
@@ -132,7 +142,7 @@ struct Compare: ParsableCommand {
       "-c",
       """
       import importlib.metadata as m, sys
-      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq") for x in (p, m.version(p))))
+      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "particles", "jax", "blackjax") for x in (p, m.version(p))))
       """,
     ]
     let pipe = Pipe()

@@ -53,6 +53,8 @@ struct Comparison {
   let likely: Side
   let peer: Side
   let bar: Bar
+  /// Whether the sides read what `prepare` writes.
+  var isPrepared = true
 
   struct Outcome {
     let comparison: Comparison

@@ -51,7 +51,7 @@ enum ExitStatus {
     case let error as DiffusionError: if case .option = error { usage } else { badData }
     case let error as TextError: error.kind == .missingFile ? missingInput : badData
     case let error as MaskedDiffusionError: maskedDiffusionCode(error)
-    case is MaskedTextFileError, is NGramError: badData
+    case is NGramError: badData
     case is ParticleError: badData
     case is DataSetError: missingInput
     case let error as GaussianMixtureFileError:

@@ -12,14 +12,19 @@ struct SteerCommand: ParsableCommand {
         likely interpolant train --data toy:moons --steps 500 --out runs/moons
         likely steer run runs/moons --reward linear:1,0.5 --out steered.csv
       """,
-    subcommands: [SteerRun.self])
+    subcommands: [SteerRun.self, SteerCompare.self])
 }
 
 /// How particles are steered, on the command line.
 struct SteeringArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp("\(BuiltInReward.forms.joined(separator: "; ")).", valueName: "reward"))
+    help: ArgumentHelp(
+      "\(BuiltInReward.forms.joined(separator: "; ")); command:PROGRAM, which reads a JSON object a row and answers with a number a line.",
+      valueName: "reward"))
   var reward: String
+
+  @Option(help: ArgumentHelp("Seconds that command:PROGRAM has for a batch of 1,000 rows.", valueName: "s"))
+  var rewardTimeLimit = 60.0
 
   @Option(help: ArgumentHelp("λ of the target p(x) exp(λ r(x)), ≥ 0.", valueName: "λ"))
   var strength = 1.0
@@ -55,6 +60,19 @@ struct SteeringArguments: ParsableArguments {
   )
   var resampling = Resampling.systematic
 
+  /// The reward of rows with columns.
+  func rowReward(_ columns: [String]) throws -> any Reward {
+    guard reward.hasPrefix("command:") else { return try BuiltInReward(reward, columns: columns) }
+    let command = String(reward.dropFirst(8))
+    guard !command.isEmpty else {
+      throw UsageError("--reward command: a program after the colon is expected")
+    }
+    guard rewardTimeLimit > 0 else {
+      throw UsageError("--reward-time-limit \(rewardTimeLimit): seconds > 0 are expected")
+    }
+    return ExternalReward(ExternalProcess(command, timeLimit: rewardTimeLimit), columns: columns)
+  }
+
   func options() throws -> SteeringOptions {
     guard resampleEvery > 0 else { throw UsageError("--resample-every \(resampleEvery): at least 1") }
     guard steps > 0 else { throw UsageError("--steps \(steps): at least 1") }
@@ -76,7 +94,7 @@ struct SteeringArguments: ParsableArguments {
 struct SteerRun: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Draws rows of a trained interpolant, or texts of a masked diffusion, that score high.",
+    abstract: "Draws rows of a trained interpolant or diffusion model, or texts, that score high.",
     discussion: """
       Every particle is written with its group, its weight in the group and its reward. Texts go to a .jsonl file and
       take the reward ngram:FILE or ngram:FILE:ORDER, the mean log-probability of a character.
@@ -89,16 +107,7 @@ struct SteerRun: ParsableCommand {
   @OptionGroup var steering: SteeringArguments
   @OptionGroup var text: TextSteeringArguments
 
-  @Option(help: ArgumentHelp("Noise level ε of the SDE.", valueName: "ε"))
-  var epsilon = 0.5
-
-  @Option(
-    name: .customLong("tf"),
-    help: ArgumentHelp("Time at which the SDE ends; one denoising step follows.", valueName: "t"))
-  var tf: Double?
-
-  @Option(name: .customLong("class"), help: ArgumentHelp("Class to generate.", valueName: "name"))
-  var className: String?
+  @OptionGroup var sampler: SteeredSamplerArguments
 
   @Flag(help: "Write only the best row of every group.")
   var best = false
@@ -119,12 +128,9 @@ struct SteerRun: ParsableCommand {
     }
     try requireRowFile(out)
     let random = common.start()
-    let model = try model.load(on: common.target)
-    let reward = try BuiltInReward(steering.reward, columns: model.columns)
-    let condition = try className.map { try model.condition(class: $0, count: 1) }
-    let result = try model.steer(
-      reward: reward, options: steering.options(), epsilon: .constant(epsilon), end: tf, condition: condition,
-      random: random)
+    let model = try SteerableModel(modelFile(model.run), on: common.target)
+    let reward = try steering.rowReward(model.columns)
+    let result = try model.steer(reward, steering.options(), sampler, random)
     let written = try write(result, model.columns)
     show(result, "\(written) rows written to \(out)")
   }

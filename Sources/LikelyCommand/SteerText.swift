@@ -37,11 +37,12 @@ func textReward(_ line: String, _ vocabulary: CharacterVocabulary) throws -> NGr
 
 extension SteerRun {
   /// Whether the model is one of `text-diffusion train`.
-  func isText() throws -> Bool { try MaskedTextModel.isStored(in: try modelFile(model.run)) }
+  func isText() throws -> Bool { MaskedTextModel.kind.matches(try modelFile(model.run)) }
 
   func runText() throws {
     try requireTextFile(out)
-    for (name, isGiven) in [("--tf", tf != nil), ("--class", className != nil)] where isGiven {
+    for (name, isGiven) in [("--tf", sampler.tf != nil), ("--class", sampler.className != nil)] where isGiven
+    {
       throw UsageError("\(name): a text model has none; leave it out")
     }
     let random = common.start()

@@ -194,16 +194,6 @@ struct TextModelArgument: ParsableArguments {
   }
 }
 
-/// The model's file in a run folder, or the file itself.
-func modelFile(_ run: String) throws -> URL {
-  var isDirectory: ObjCBool = false
-  guard FileManager.default.fileExists(atPath: run, isDirectory: &isDirectory) else {
-    throw RunFolderError.missing(run)
-  }
-  let url = URL(argument: run)
-  return isDirectory.boolValue ? url.appending(path: "model.safetensors") : url
-}
-
 /// Checks, before any work, that texts can go to a file of this name.
 func requireTextFile(_ path: String) throws {
   guard URL(argument: path).pathExtension.lowercased() == "jsonl" else {

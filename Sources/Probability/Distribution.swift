@@ -9,11 +9,21 @@ public protocol LogDensity: Sendable {
   ///
   /// Cost: one forward and one backward pass unless the type has a closed form.
   func score(_ x: Tensor) -> Tensor
+
+  /// Both at once, `[n]` and the shape of `x`: what gradient kernels ask for at every step.
+  ///
+  /// By default both are found by themselves, so that a closed form of `score` is always the one used; a type
+  /// that can share work between them says so here, and ``AutogradLogDensity`` does so by one pass of autograd.
+  func logDensityAndScore(_ x: Tensor) -> (logDensity: Tensor, score: Tensor)
 }
 
 extension LogDensity {
   public func score(_ x: Tensor) -> Tensor {
     valueAndGradient(of: { self.logDensity($0) }, at: x).gradient
+  }
+
+  public func logDensityAndScore(_ x: Tensor) -> (logDensity: Tensor, score: Tensor) {
+    (logDensity(x), score(x))
   }
 }
 

@@ -78,14 +78,28 @@ public struct MultivariateNormal: ContinuousDistribution {
 
   public func logProbability(_ x: Tensor) -> Tensor {
     requireRows(x)
-    let distances = whitened(x).square().sum(0)
+    return density(whitened: whitened(x), at: x)
+  }
+
+  private func density(whitened z: Tensor, at x: Tensor) -> Tensor {
+    let distances = z.square().sum(0)
     let density = -0.5 * (distances + logDeterminant + Double(mean.count) * Double.log(2 * .pi))
     return density.filled(where: infiniteRows(x), with: -.infinity)
   }
 
   public func score(_ x: Tensor) -> Tensor {
     requireRows(x)
-    return (-factor.transposed.triangularSolve(whitened(x), upper: true).transposed).to(x.dtype)
+    return score(whitened: whitened(x)).to(x.dtype)
+  }
+
+  private func score(whitened z: Tensor) -> Tensor {
+    -factor.transposed.triangularSolve(z, upper: true).transposed
+  }
+
+  public func logDensityAndScore(_ x: Tensor) -> (logDensity: Tensor, score: Tensor) {
+    requireRows(x)
+    let z = whitened(x)
+    return (density(whitened: z, at: x), score(whitened: z).to(x.dtype))
   }
 
   /// L⁻¹(x − mean), one column a row of `x`.

@@ -57,6 +57,15 @@ public struct Normal: QuantileDistribution, ContinuousDistribution {
 
   public func score(_ x: Tensor) -> Tensor { (-standardised(x) / standardDeviation).to(x.dtype) }
 
+  public func logDensityAndScore(_ x: Tensor) -> (logDensity: Tensor, score: Tensor) {
+    requireRows(x)
+    let z = standardised(x)
+    // What does not depend on x is summed before it meets the rows.
+    let constant = (standardDeviation.log() + 0.5 * Double.log(2 * .pi)).sum()
+    let squares = z.square().summed(overLast: eventShape.count)
+    return (-0.5 * squares - constant, (-z / standardDeviation).to(x.dtype))
+  }
+
   /// Accurate to a few units in the last place in the lower tail.
   public func cdf(_ x: Tensor) -> Tensor { 0.5 * (standardised(x) * -0.5.squareRoot()).erfc() }
 

@@ -96,17 +96,17 @@ import Training
     #expect(read.vocabulary == model.vocabulary && read.length == 8 && read.schedule == model.schedule)
     let tokens = Tensor(rows: [[Int64(0), 3, 3, 3, 1, 3, 3, 2]])
     #expect(read.tokenProbabilities(tokens).isEqual(to: model.tokenProbabilities(tokens)))
-    #expect(try MaskedTextModel.isStored(in: url))
+    #expect(MaskedTextModel.kind.matches(url))
 
     let other = folder.appending(path: "other.safetensors")
     try Safetensors.write([("a", Tensor([1.0]))], metadata: [:], to: other)
-    let error = #expect(throws: MaskedTextFileError.self) { try MaskedTextModel(contentsOf: other) }
+    let error = #expect(throws: ModelFileError.self) { try MaskedTextModel(contentsOf: other) }
     #expect("\(error!)".contains("it holds no masked text model"))
     try Safetensors.write(
       model.network.state().map { ($0.name, $0.name == "output.bias" ? .full([3], .nan) : $0.tensor) },
       metadata: try SafetensorsFile(contentsOf: url).metadata, to: other)
     #expect(
-      "\(#expect(throws: MaskedTextFileError.self) { try MaskedTextModel(contentsOf: other) }!)".contains(
+      "\(#expect(throws: ModelFileError.self) { try MaskedTextModel(contentsOf: other) }!)".contains(
         "output.bias"))
     try Safetensors.write(
       Array(model.network.state().dropLast()), metadata: try SafetensorsFile(contentsOf: url).metadata,

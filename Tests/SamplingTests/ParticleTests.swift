@@ -94,7 +94,7 @@ struct LinearGaussianPotential: Potential {
     #expect(result.logEvidence.standardError < 0.02)
   }
 
-  @Test("a group's result is the same whatever groups run beside it", arguments: [4, 2000])
+  @Test("a group's result is the same whatever groups run beside it", arguments: [4, 2000, 70_001])
   func groups(particles: Int) throws {
     func run(_ groups: Int, first: Int) throws -> ParticleResult<Tensor> {
       try SequentialMonteCarlo().run(

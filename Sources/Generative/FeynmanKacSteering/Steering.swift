@@ -15,6 +15,13 @@ public struct SteeringResult: Sendable {
   public let modelEvaluations: Int
   public let rewardEvaluations: Int
 
+  /// The same particles with their rows in other coordinates.
+  func mappingRows(_ transform: (Tensor) -> Tensor) -> SteeringResult {
+    SteeringResult(
+      particles: particles.map(transform), rewards: rewards, trace: trace, meanRewards: meanRewards,
+      modelEvaluations: modelEvaluations, rewardEvaluations: rewardEvaluations)
+  }
+
   /// log of the mean of the groups' Ẑ, an unbiased estimate of E[exp(λ r)], with its relative standard error.
   public var logEvidence: Estimate { logMeanExpEstimate(particles.logEvidence) }
 

@@ -12,59 +12,33 @@ extension MaskedTextModel {
     var precision: Precision
   }
 
-  private static let key = "likely.masked-text"
+  /// Files of `text-diffusion train`.
+  public static let kind = ModelKind(
+    key: "likely.masked-text", name: "masked text model", maker: "text-diffusion train")
 
   /// Writes the model.
   /// - Throws: storage errors; nothing partial is left.
   public func write(to url: URL) throws {
     let description = Description(
       network: network.options, vocabulary: vocabulary, schedule: schedule, precision: precision)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    let metadata = [Self.key: String(decoding: try encoder.encode(description), as: UTF8.self)]
-    try Safetensors.write(network.state(), metadata: metadata, to: url)
-  }
-
-  /// Whether a file says that it holds such a model.
-  public static func isStored(in url: URL) throws -> Bool {
-    try SafetensorsFile(contentsOf: url).metadata[key] != nil
+    try ModelFile.write(description, network: network, standardiser: nil, kind: Self.kind, to: url)
   }
 
   /// Reads a model.
-  /// - Throws: storage errors, ``MaskedTextFileError``, `ModuleStateError`.
+  /// - Throws: storage errors, `ModelFileError`, `ModuleStateError`.
   public convenience init(contentsOf url: URL) throws {
-    let file = try SafetensorsFile(contentsOf: url)
-    guard let text = file.metadata[Self.key] else {
-      throw MaskedTextFileError(
-        file: url.path, reason: "it holds no masked text model (no \(Self.key) in its metadata)")
-    }
-    let description: Description
-    do {
-      description = try JSONDecoder().decode(Description.self, from: Data(text.utf8))
-      try description.network.validate()
-    } catch {
-      throw MaskedTextFileError(file: url.path, reason: "its description does not fit this version")
-    }
-    let tensors = try file.tensors()
-    for (name, tensor) in tensors where !tensor.isFinite().all().booleans[0] {
-      throw MaskedTextFileError(file: url.path, reason: "the tensor \(name) has NaN or infinite entries")
+    let file = try ModelFile<Description>(contentsOf: url, kind: Self.kind)
+    let description = file.description
+    guard (try? description.network.validate()) != nil else {
+      throw ModelFileError(
+        file: url.path, reason: "its description does not fit this version", kind: Self.kind)
     }
     var unused = RandomSource(seed: 0)
     let network = MaskedTransformer(
       symbols: description.vocabulary.count, options: description.network, using: &unused)
-    try network.load(tensors)
-    network.train(false)
+    try file.load(network)
     self.init(
       network: network, vocabulary: description.vocabulary, schedule: description.schedule,
       precision: description.precision)
-  }
-}
-
-/// Why a file is not a masked text model.
-public struct MaskedTextFileError: Error, Sendable, Hashable, CustomStringConvertible {
-  public let file: String
-  public let reason: String
-  public var description: String {
-    "\(file): \(reason); give the run folder or model.safetensors of `text-diffusion train`"
   }
 }

@@ -9,6 +9,8 @@ public struct Particles<State: ParticleState>: Sendable {
   public let shape: ParticleShape
   /// Since the last resampling, not normalised: `[groups, particles]`, `Double`, on the processor.
   public private(set) var logWeights: Tensor
+  /// What they amount to, found once for every change of theirs.
+  private var totals: WeightTotals
   /// Of the steps before the last resampling, `[groups]`.
   private var earlierEvidence: [Double]
 
@@ -16,33 +18,28 @@ public struct Particles<State: ParticleState>: Sendable {
   public init(_ state: State, _ shape: ParticleShape) {
     (self.state, self.shape) = (state, shape)
     logWeights = .zeros([shape.groups, shape.particles], dtype: .double)
+    totals = WeightTotals(logWeights)
     earlierEvidence = [Double](repeating: 0, count: shape.groups)
   }
 
   /// log Ẑ of every group; −∞ for a dead one.
-  public var logEvidence: [Double] { zip(earlierEvidence, logWeights.logMeanExp(1).doubles).map(+) }
+  public var logEvidence: [Double] { zip(earlierEvidence, totals.logMeans).map(+) }
 
   /// Groups all of whose particles have weight 0.
-  public var dead: [Bool] { logWeights.max(1).doubles.map { $0 == -.infinity } }
+  public var dead: [Bool] { totals.largest.map { $0 == -.infinity } }
 
   /// (Σw)²/Σw² of every group, 0 for a dead one.
-  public var effectiveSampleSize: [Double] {
-    Probability.effectiveSampleSize(logWeights: logWeights).doubles
-  }
+  public var effectiveSampleSize: [Double] { totals.effectiveSizes }
 
   /// Weights that sum to 1 in every group, `[groups, particles]`; 0 throughout a dead one.
   public var weights: Tensor {
-    let largest = logWeights.max(1, keep: true)
-    let shifted = (logWeights - largest).filled(
-      where: (largest .== -.infinity).expand(logWeights.shape), with: -.infinity)
-    let w = shifted.exp()
-    return w / w.sum(1, keep: true).clamp(.leastNormalMagnitude)
+    totals.scaled / Tensor(totals.sums).unsqueeze(1).clamp(.leastNormalMagnitude)
   }
 
   /// The same weights on another state.
   public func map<Other: ParticleState>(_ transform: (State) throws -> Other) rethrows -> Particles<Other> {
     var result = Particles<Other>(try transform(state), shape)
-    result.logWeights = logWeights
+    (result.logWeights, result.totals) = (logWeights, totals)
     result.earlierEvidence = earlierEvidence
     return result
   }
@@ -54,14 +51,14 @@ public struct Particles<State: ParticleState>: Sendable {
     }
     let values = x.detach().to(.double, device: .cpu).reshape(shape.groups, shape.particles)
     let sum = logWeights + values
-    // One look for both faults: +∞ and NaN survive the sum, and −∞ + ∞ gives NaN.
-    let largest = sum.max().item()
-    if largest.isNaN || largest == .infinity {
+    let totals = WeightTotals(sum)
+    // +∞ and NaN survive the sum and its maximum, and −∞ + ∞ gives NaN.
+    if totals.largest.contains(where: { $0.isNaN || $0 == .infinity }) {
       let flat = sum.reshape(-1).doubles
       let row = flat.firstIndex { $0.isNaN || $0 == .infinity } ?? 0
       throw ParticleError.notANumber(what: what, step: step, row: row, value: values.reshape(-1)[row].item())
     }
-    logWeights = sum
+    (logWeights, self.totals) = (sum, totals)
   }
 
   /// Replaces the particles of groups whose effective sample size is too small by draws from their weights.
@@ -76,20 +73,25 @@ public struct Particles<State: ParticleState>: Sendable {
       sizes[group] > 0 && (threshold.map { sizes[group] < $0 * Double(n) } ?? true)
     }
     guard !chosen.isEmpty, n > 1 else { return nil }
-    let weights = self.weights.reshape(-1).doubles
+    let weights = totals.scaled.reshape(-1).doubles
     let evidence = logEvidence
-    var ancestors = (0..<shape.groups).flatMap { _ in 0..<n }
-    for group in chosen {
-      let own = scheme.ancestors(Array(weights[group * n..<(group + 1) * n]), using: &random[group])
-      ancestors.replaceSubrange(group * n..<(group + 1) * n, with: own)
-      earlierEvidence[group] = evidence[group]
+    var ancestors: [Int] = []
+    ancestors.reserveCapacity(shape.rows)
+    var isChosen = [Bool](repeating: false, count: shape.groups)
+    for group in chosen { isChosen[group] = true }
+    for group in 0..<shape.groups {
+      if isChosen[group] {
+        ancestors += scheme.ancestors(Array(weights[group * n..<(group + 1) * n]), using: &random[group])
+        earlierEvidence[group] = evidence[group]
+      } else {
+        ancestors += 0..<n
+      }
     }
     let result = Ancestors(particles: ancestors, shape: shape, groups: chosen)
     state = state.gathered(result.rows)
-    var kept = [Double](repeating: 1, count: shape.groups)
-    for group in chosen { kept[group] = 0 }
-    let isReset = (Tensor(kept) .== 0).unsqueeze(1).expand(logWeights.shape)
+    let isReset = Tensor(isChosen).unsqueeze(1).expand(logWeights.shape)
     logWeights = logWeights.filled(where: isReset, with: 0)
+    totals = WeightTotals(logWeights)
     return result
   }
 }
@@ -104,7 +106,9 @@ public struct Ancestors: Sendable, Hashable {
 
   /// Of every row the row it came from, `[rows]`.
   var rows: Tensor {
-    Tensor(particles.enumerated().map { Int64($0 / shape.particles * shape.particles + $1) })
+    let own = Tensor(particles).reshape(shape.groups, shape.particles)
+    let first = Tensor.range(to: Double(shape.rows), by: Double(shape.particles))
+    return (own + first.unsqueeze(1)).reshape(-1)
   }
 }
 

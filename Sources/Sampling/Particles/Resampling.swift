@@ -25,11 +25,34 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
       return Self.inverse(weights, total, at: Self.sortedUniforms(n, using: &random))
     case .systematic:
       let u = random.uniform()
-      return Self.inverse(weights, total, at: (0..<n).map { (Double($0) + u) / Double(n) })
+      return Self.equallySpaced(weights, total, from: u)
     case .stratified:
-      return Self.inverse(weights, total, at: (0..<n).map { (Double($0) + random.uniform()) / Double(n) })
+      return Self.inverse(weights, total, n) { (Double($0) + random.uniform()) / Double(n) }
     case .residual:
       return Self.residual(weights, total, using: &random)
+    }
+  }
+
+  /// Where the levels (i + u)/N fall in the cumulated weights: particle by particle, since how many of equally spaced
+  /// levels lie below a number is known without looking at them.
+  private static func equallySpaced(_ weights: [Double], _ total: Double, from u: Double) -> [Int] {
+    let n = weights.count
+    let last = weights.lastIndex { $0 > 0 }!
+    // Most particles have few children, so some places are written without asking how many; the next particle
+    // writes over what was too much.
+    let ahead = 4
+    return [Int](unsafeUninitializedCapacity: n + ahead) { result, initialised in
+      var (place, cumulated) = (0, 0.0)
+      for i in 0...last {
+        cumulated += weights[i]
+        // Rounding may leave the cumulated weights short of a level; the last particle with a weight takes it.
+        let below = i == last ? Double(n) : (cumulated / total * Double(n) - u).rounded(.up)
+        let next = max(place, min(n, Int(below)))
+        for k in 0..<ahead { result[place + k] = i }
+        if next - place > ahead { for k in place + ahead..<next { result[k] = i } }
+        place = next
+      }
+      initialised = n
     }
   }
 
@@ -59,15 +82,26 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
 
   /// Where increasing levels in [0, 1] fall in the cumulated weights.
   private static func inverse(_ weights: [Double], _ total: Double, at levels: [Double]) -> [Int] {
+    inverse(weights, total, levels.count) { levels[$0] }
+  }
+
+  @inline(__always)
+  private static func inverse(
+    _ weights: [Double], _ total: Double, _ count: Int, level: (Int) -> Double
+  ) -> [Int] {
     // Rounding may leave the cumulated weights short of a level; the last particle with a weight takes it.
     let last = weights.lastIndex { $0 > 0 }!
     var (index, cumulated) = (0, weights[0])
-    return levels.map { level in
-      while index < last, cumulated <= level * total {
-        index += 1
-        cumulated += weights[index]
+    return [Int](unsafeUninitializedCapacity: count) { result, initialised in
+      for i in 0..<count {
+        let reached = level(i) * total
+        while index < last, cumulated <= reached {
+          index += 1
+          cumulated += weights[index]
+        }
+        result[i] = index
       }
-      return index
+      initialised = count
     }
   }
 }
