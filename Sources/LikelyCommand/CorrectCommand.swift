@@ -65,10 +65,9 @@ struct CorrectProduct: ParsableCommand {
     abstract: "Draws Π qᵢ^βᵢ: rows that several models agree on.",
     discussion: """
       Example:
-        likely diffusion train --data toy:moons --steps 500 --out runs/moons
-        likely diffusion train --data toy:ring --scale-of runs/moons \
-          --steps 500 --out runs/ring
-        likely correct product runs/moons runs/ring --out both.csv
+        likely diffusion train --data toy:moons --out runs/d
+        likely diffusion train --data toy:ring --scale-of runs/d --out runs/r
+        likely correct product runs/d runs/r --out both.csv
       """)
 
   @Argument(help: ArgumentHelp("Run folders of `diffusion train`, or mixtures (.json).", valueName: "model"))
@@ -105,7 +104,7 @@ struct CorrectGuide: ParsableCommand {
       With one model the class is guided against none; with two the second against the first.
 
       Example:
-        likely correct guide runs/moons runs/ring --weight 1.5 --out guided.csv
+        likely correct guide runs/d runs/r --weight 1.5 --out guided.csv
       """)
 
   @Argument(help: ArgumentHelp("One or two run folders or mixtures (.json).", valueName: "model"))

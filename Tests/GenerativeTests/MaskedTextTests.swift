@@ -103,13 +103,16 @@ import Training
     let error = #expect(throws: ModelFileError.self) { try MaskedTextModel(contentsOf: other) }
     #expect("\(error!)".contains("it holds no masked text model"))
     try Safetensors.write(
-      model.network.state().map { ($0.name, $0.name == "output.bias" ? .full([3], .nan) : $0.tensor) },
+      model.network.state().map {
+        ("network.\($0.name)", $0.name == "output.bias" ? .full([3], .nan) : $0.tensor)
+      },
       metadata: try SafetensorsFile(contentsOf: url).metadata, to: other)
     #expect(
       "\(#expect(throws: ModelFileError.self) { try MaskedTextModel(contentsOf: other) }!)".contains(
         "output.bias"))
     try Safetensors.write(
-      Array(model.network.state().dropLast()), metadata: try SafetensorsFile(contentsOf: url).metadata,
+      model.network.state().dropLast().map { ("network.\($0.name)", $0.tensor) },
+      metadata: try SafetensorsFile(contentsOf: url).metadata,
       to: other)
     #expect(throws: ModuleStateError.self) { try MaskedTextModel(contentsOf: other) }
   }

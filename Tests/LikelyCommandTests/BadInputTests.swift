@@ -161,6 +161,59 @@ struct Mistake: CustomTestStringConvertible, Sendable {
   @Test("a steering that cannot be is refused with the option, and nothing is written", arguments: steerings)
   func steering(mistake: Mistake) throws { try expectRefused(mistake) }
 
+  static let compositions: [Mistake] = [
+    Mistake("missing model", "correct anneal nowhere --exponent 2 --out new.csv", 66, "nowhere", "not found"),
+    Mistake("an interpolant", "correct anneal model --exponent 2 --out new.csv", 65, "diffusion train"),
+    Mistake("no exponent", "correct anneal mixture.json --out new.csv", 64, "--exponent"),
+    Mistake(
+      "negative exponent", "correct anneal mixture.json --exponent -1 --out new.csv", 64, "exponent",
+      "positive"),
+    Mistake(
+      "temper out of range", "correct anneal mixture.json --exponent 3 --temper 1 --out new.csv", 64,
+      "temper",
+      "[0, 0.75)"),
+    Mistake(
+      "temper and noise",
+      "correct anneal mixture.json --exponent 2 --temper 0.5 --extra-noise 2 --out new.csv",
+      64,
+      "--temper and --extra-noise"),
+    Mistake(
+      "no noise", "correct anneal mixture.json --exponent 2 --extra-noise 0 --out new.csv", 64, "extra-noise"),
+    Mistake("no particles", "correct anneal mixture.json --exponent 2 -n 0 --out new.csv", 64, "particles"),
+    Mistake(
+      "the score at the data", "correct anneal mixture.json --exponent 2 --end 0 --out new.csv", 64, "end",
+      "a time > 0"),
+    Mistake(
+      "a window backwards", "correct anneal mixture.json --exponent 2 --window 0.9,0.1 --out new.csv", 64,
+      "--window 0.9,0.1"),
+    Mistake(
+      "an exponent too few", "correct product mixture.json mixture.json --exponents 1 --out new.csv", 64,
+      "--exponents 1", "2 numbers"),
+    Mistake(
+      "exponents of sum 0", "correct product mixture.json mixture.json --exponents 1,-1 --out new.csv", 64,
+      "a sum > 0"),
+    Mistake(
+      "a tilt without gradient",
+      "correct anneal mixture.json --exponent 1 --reward at-least:x1:0 --out new.csv",
+      64,
+      "gradient"),
+    Mistake("guidance without a class", "correct guide mixture.json --out new.csv", 64, "--class"),
+    Mistake("other file", "correct anneal mixture.json --exponent 2 --out new.txt", 64, "new.txt", ".csv"),
+    Mistake("unknown schedule", "diffusion train --data two.csv --schedule sine --out new", 64, "sine"),
+    Mistake("unknown prediction", "diffusion train --data two.csv --prediction y --out new", 64, "y"),
+    Mistake("no such scale", "diffusion train --data two.csv --scale-of nowhere --out new", 66, "nowhere"),
+    Mistake("an interpolant to sample", "diffusion sample model --out new.csv", 65, "diffusion train"),
+    Mistake("unknown sampler", "diffusion sample model --sampler ddim:2 --out new.csv", 64, "ddim:2"),
+    Mistake("sizes", "steer compare model --reward linear:1,1 --sizes 2,0", 64, "--sizes 2,0"),
+    Mistake(
+      "a command that is none", "steer run model --reward command:no-such-program --steps 5 --out new.csv",
+      65,
+      "no-such-program", "status 127"),
+  ]
+
+  @Test("a composition that cannot be is refused, and nothing is written", arguments: compositions)
+  func composition(mistake: Mistake) throws { try expectRefused(mistake) }
+
   static let uses: [Mistake] = [
     Mistake("missing model", "interpolant sample nowhere --out new.csv", 66, "nowhere", "not found"),
     Mistake(

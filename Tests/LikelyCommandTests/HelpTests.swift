@@ -48,7 +48,10 @@ import Testing
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
       "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
       "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],
-      "diagnose": ["--times", "2"],
+      "diagnose": ["--times", "2"], "compare": ["--steps", "10", "--groups", "4"],
+      // Scores of two steps of training: particles too few to collapse.
+      "anneal": ["--steps", "10", "--particles", "5"], "product": ["--steps", "10", "--particles", "5"],
+      "guide": ["--steps", "10", "--particles", "5"],
     ]
     try withTemporaryFolder { folder in
       for name in ["held-out.csv", "points.csv", "new.csv"] {

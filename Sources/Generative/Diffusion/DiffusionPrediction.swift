@@ -8,21 +8,19 @@ public enum DiffusionPrediction: String, Sendable, Hashable, CaseIterable, Codab
   case noise
   /// x₀.
   case denoised
-  /// ∇ log p(x) = −ε/σ; its squared error is weighted by σ².
+  /// σ ∇ log p(x) = −ε: the score, divided by the deviation afterwards, as its size grows with 1/σ.
   case score
   /// ε − x₀, the velocity of `flowLinear`.
   case velocity
 
-  /// What the network should give, and the weight of its squared error, for rows at their own levels `[n, 1]`.
-  func target(clean: Tensor, noise: Tensor, signal α: Tensor, deviation σ: Tensor) -> (
-    value: Tensor, weight: Tensor?
-  ) {
+  /// What the network should give for rows at their own levels `[n, 1]`.
+  func target(clean: Tensor, noise: Tensor, signal α: Tensor, deviation σ: Tensor) -> Tensor {
     switch self {
-    case .v: ((α * noise - σ * clean) / (α.square() + σ.square()).sqrt(), nil)
-    case .noise: (noise, nil)
-    case .denoised: (clean, nil)
-    case .score: (-noise / σ, σ.square())
-    case .velocity: (noise - clean, nil)
+    case .v: (α * noise - σ * clean) / (α.square() + σ.square()).sqrt()
+    case .noise: noise
+    case .denoised: clean
+    case .score: -noise
+    case .velocity: noise - clean
     }
   }
 
@@ -35,7 +33,7 @@ public enum DiffusionPrediction: String, Sendable, Hashable, CaseIterable, Codab
       return (x * (α / square)).adding(output, scaledBy: -σ / square.squareRoot())
     case .noise: return level.denoised(x, noise: output)
     case .denoised: return output
-    case .score: return level.denoised(x, score: output)
+    case .score: return level.denoised(x, score: output / σ)
     case .velocity: return x.adding(output, scaledBy: -σ) / (α + σ)
     }
   }

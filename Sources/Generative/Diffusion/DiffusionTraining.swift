@@ -213,9 +213,8 @@ public struct DiffusionTraining {
       condition = given * kept.to(.float)
     }
     let output = network(x, levels: levels, scale: 1 / (α.square() + σ.square()).sqrt(), condition: condition)
-    let (target, weight) = options.prediction.target(clean: clean, noise: noise, signal: α, deviation: σ)
-    let squares = (output.to(.float) - target).square()
-    return (weight.map { squares * $0 } ?? squares).mean()
+    let target = options.prediction.target(clean: clean, noise: noise, signal: α, deviation: σ)
+    return (output.to(.float) - target).square().mean()
   }
 
   /// The least time: the score has no value at 0.
