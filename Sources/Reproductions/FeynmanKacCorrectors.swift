@@ -35,13 +35,15 @@ public struct FeynmanKacCorrectors: Experiment {
     let exponents: [Double]
     let meanBar: Double
     let judgesEvidence: Bool
+    /// So many that the errors of the means are a third of the bars or less.
+    let groups: Int
   }
 
   private static let tasks = [
-    Task(name: "q³", exponents: [3, 0], meanBar: 0.06, judgesEvidence: false),
-    Task(name: "√q", exponents: [0.5, 0], meanBar: 0.06, judgesEvidence: true),
-    Task(name: "q q′", exponents: [1, 1], meanBar: 0.06, judgesEvidence: false),
-    Task(name: "q^−1.5 q′^2.5", exponents: [-1.5, 2.5], meanBar: 0.015, judgesEvidence: true),
+    Task(name: "q³", exponents: [3, 0], meanBar: 0.06, judgesEvidence: false, groups: 32),
+    Task(name: "√q", exponents: [0.5, 0], meanBar: 0.06, judgesEvidence: true, groups: 4),
+    Task(name: "q q′", exponents: [1, 1], meanBar: 0.06, judgesEvidence: false, groups: 16),
+    Task(name: "q^−1.5 q′^2.5", exponents: [-1.5, 2.5], meanBar: 0.015, judgesEvidence: true, groups: 4),
   ]
 
   private static func mixture(_ weights: [Double], _ means: [Double], _ deviations: [Double]) throws
@@ -60,9 +62,10 @@ public struct FeynmanKacCorrectors: Experiment {
     let schedule = NoiseSchedule.vpLinear()
     var outcome = ExperimentOutcome()
     var table = ReportTable(
-      title: "A: four groups of 20,000 particles, 400 steps, z = 1",
+      title: "A: groups of 20,000 particles, 400 steps, z = 1",
       columns: [
-        .text("target"), .text("quantity"), .number("truth"), .uncertain("corrected"), .text("uncorrected"),
+        .text("target"), .integer("groups"), .text("quantity"), .number("truth"), .uncertain("corrected"),
+        .text("uncorrected"),
       ])
     var panels: [(title: String, plot: Plot)] = []
     for (i, task) in Self.tasks.enumerated() {
@@ -71,9 +74,9 @@ public struct FeynmanKacCorrectors: Experiment {
         used.map { MixtureDenoiser(mixtures[$0]) }, exponents: used.map { task.exponents[$0] })
       let truth = QuadratureTruth(mixtures, task.exponents, schedule)
       var options = CorrectorOptions()
-      (options.particles, options.groups, options.steps) = (20_000, 4, 400)
+      (options.particles, options.groups, options.steps) = (20_000, task.groups, 400)
       let result = try correct(target, schedule, options: options, random: random.split(2 * i))
-      options.isCorrected = false
+      (options.isCorrected, options.groups) = (false, 4)
       let plain = try correct(target, schedule, options: options, random: random.split(2 * i + 1))
       let (measured, uncorrected) = (Moments(result), Moments(plain))
       for (quantity, exact, found, wrong) in [
@@ -83,7 +86,8 @@ public struct FeynmanKacCorrectors: Experiment {
         ("Δ log Z", truth.logEvidence, result.logEvidence, .nan),
       ] {
         table.append([
-          .text(task.name), .text(quantity), .number(exact), .uncertain(found.value, found.standardError),
+          .text(task.name), .integer(task.groups), .text(quantity), .number(exact),
+          .uncertain(found.value, found.standardError),
           .text(wrong.isNaN ? "—" : formatNumber(wrong)),
         ])
       }

@@ -47,7 +47,7 @@ public struct SteeringComparison: Sendable {
       plain.potential = .importance
       var drawn = try run(plain)
       let cost = Double(drawn.modelEvaluations) / Double(k)
-      let affordable = max(k, Int(Double(steered.modelEvaluations) / cost))
+      let affordable = max(k, Int((Double(steered.modelEvaluations) / cost).rounded()))
       if affordable != k {
         plain.particles = affordable
         drawn = try run(plain)
