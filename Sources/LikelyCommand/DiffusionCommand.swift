@@ -16,7 +16,7 @@ struct DiffusionCommand: ParsableCommand {
 }
 
 /// `likely diffusion train`
-struct DiffusionTrain: ParsableCommand {
+struct DiffusionTrain: TrainingCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Trains a diffusion model on a table of real numbers.",
@@ -57,23 +57,14 @@ struct DiffusionTrain: ParsableCommand {
   @OptionGroup var table: TableArguments
   @OptionGroup var common: CommonOptions
 
-  @Option(help: ArgumentHelp("Run folder to make.", valueName: "folder"))
-  var out: String
-
-  @Flag(help: "Continue the run in --out from its newest checkpoint, with its configuration.")
-  var resume = false
+  @OptionGroup var destination: RunDestination
 
   func validate() throws {
-    guard resume || data != nil else {
-      throw ValidationError("Missing expected argument '--data <source>'")
-    }
+    try requireData()
   }
 
   mutating func run() throws {
-    if resume {
-      self = try Self.resuming(out, quiet: common.quiet)
-      resume = true
-    }
+    self = try resumed()
     _ = common.start()
     let options = try diffusionOptions()
     let source = try TrainingSource(data ?? "", table, noise: loop.noise)
@@ -81,20 +72,16 @@ struct DiffusionTrain: ParsableCommand {
     let training = try DiffusionTraining(
       options, target: source.target, labels: source.labels, classes: source.classes, columns: source.columns,
       standardiser: scale, device: common.target)
-    let run = try RunFolder(creating: URL(argument: out), resuming: resume)
-    let continues = resume && run.hasCheckpoint
-    if !resume { try run.write(configuration: ConfigurationFile.resolved(self)) }
-    let (model, result) = try training.fit(
-      run: run, resuming: continues,
-      progress: ProgressLine("training", total: options.training.steps, silent: common.quiet),
-      interruption: Interruption())
+    let (run, (model, result)) = try train(steps: options.training.steps) {
+      try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3)
+    }
     try model.write(to: run.model)
     var random = RandomSource(seed: common.seed).split("report")
     let summary = try DiffusionReport(
       model: model, training: training, result: result, run: run, using: &random)
     try summary.page.write(to: run.url)
     print(summary.text)
-    print("report: \(out)/report.html")
+    print("report: \(destination.out)/report.html")
   }
 
   private func diffusionOptions() throws -> DiffusionOptions {

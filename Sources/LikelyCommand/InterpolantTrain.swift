@@ -3,7 +3,7 @@ import Foundation
 import Likely
 
 /// `likely interpolant train`
-struct InterpolantTrain: ParsableCommand {
+struct InterpolantTrain: TrainingCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Fits an interpolant to a table of real numbers.",
@@ -60,50 +60,35 @@ struct InterpolantTrain: ParsableCommand {
   @OptionGroup var conditions: ConditionArguments
   @OptionGroup var common: CommonOptions
 
-  @Option(help: ArgumentHelp("Run folder to make.", valueName: "folder"))
-  var out: String
-
-  @Flag(help: "Continue the run in --out from its newest checkpoint, with its configuration.")
-  var resume = false
+  @OptionGroup var destination: RunDestination
 
   func validate() throws {
-    guard resume || data != nil else {
-      throw ValidationError("Missing expected argument '--data <source>'")
-    }
+    try requireData()
   }
 
   mutating func run() throws {
-    if resume {
-      self = try Self.resuming(out, quiet: common.quiet)
-      resume = true
-    }
+    self = try resumed()
     _ = common.start()
     let options = try interpolantOptions()
     let (data, exact) = try readData(options)
-    let url = URL(argument: out)
     if let exact {
-      let run = try RunFolder(creating: url)
+      let run = try RunFolder(creating: URL(argument: destination.out))
       try exact.write(to: run.model)
       try run.write(configuration: ConfigurationFile.resolved(self))
-      print("exact fields written to \(out)")
+      print("exact fields written to \(destination.out)")
       return
     }
     let training = try InterpolantTraining(options, data: data!, device: common.target)
-    let run = try RunFolder(creating: url, resuming: resume)
-    // A run that was stopped before its first checkpoint starts from its beginning, which is the same run.
-    let continues = resume && run.hasCheckpoint
-    if !resume { try run.write(configuration: ConfigurationFile.resolved(self)) }
-    let interruption = Interruption()
-    let progress = ProgressLine("training", total: options.training.steps, silent: common.quiet)
-    let (model, result) = try training.fit(
-      run: run, resuming: continues, progress: progress, interruption: interruption)
+    let (run, (model, result)) = try train(steps: options.training.steps) {
+      try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3)
+    }
     try model.write(to: run.model)
     var random = RandomSource(seed: common.seed).split("report")
     let summary = try InterpolantReport(
       model: model, training: training, result: result, run: run, using: &random)
     try summary.page.write(to: run.url)
     print(summary.text)
-    print("report: \(out)/report.html")
+    print("report: \(destination.out)/report.html")
   }
 
   private func interpolantOptions() throws -> InterpolantOptions {

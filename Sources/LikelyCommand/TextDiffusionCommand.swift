@@ -24,7 +24,7 @@ func readText(_ name: String) throws -> String {
 }
 
 /// `likely text-diffusion train`
-struct TextDiffusionTrain: ParsableCommand {
+struct TextDiffusionTrain: TrainingCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Fits a masked diffusion to a text, character by character.",
@@ -84,16 +84,10 @@ struct TextDiffusionTrain: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  @Option(help: ArgumentHelp("Run folder to make.", valueName: "folder"))
-  var out: String
-
-  @Flag(help: "Continue the run in --out from its newest checkpoint, with its configuration.")
-  var resume = false
+  @OptionGroup var destination: RunDestination
 
   func validate() throws {
-    guard resume || data != nil else {
-      throw ValidationError("Missing expected argument '--data <file>'")
-    }
+    try requireData()
     for (name, value) in [("--validate-every", validateEvery), ("--checkpoint-every", checkpointEvery)]
     where value < 0 {
       throw ValidationError("\(name) \(value): at least 0")
@@ -101,29 +95,16 @@ struct TextDiffusionTrain: ParsableCommand {
   }
 
   mutating func run() throws {
-    if resume {
-      let stored = RunFolder.configurationPath(of: URL(argument: out))
-      guard FileManager.default.fileExists(atPath: stored.path) else {
-        throw RunFolderError.missing(stored.path)
-      }
-      // The stored configuration decides everything but where and how the work is shown.
-      self = try Self.parse(
-        try ConfigurationFile.options(stored.path, of: Self.self) + ["--out", out]
-          + (common.quiet ? ["--quiet"] : []))
-      resume = true
-    }
+    self = try resumed()
     let random = common.start()
     let text = try readText(data ?? "")
     let reduced = letters ? reduceToLetters(text) : text
     let vocabulary = letters ? .letters : try CharacterVocabulary(of: reduced)
     let training = try MaskedTextTraining(
       options(), tokens: try vocabulary.encode(reduced), vocabulary: vocabulary, device: common.target)
-    let run = try RunFolder(creating: URL(argument: out), resuming: resume)
-    let continues = resume && run.hasCheckpoint
-    if !resume { try run.write(configuration: ConfigurationFile.resolved(self)) }
-    let progress = ProgressLine("training", total: steps, silent: common.quiet)
-    let (model, result) = try training.fit(
-      run: run, resuming: continues, progress: progress, interruption: Interruption())
+    let (run, (model, result)) = try train(steps: steps) {
+      try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3)
+    }
     try model.write(to: run.model)
     print("\(result.steps) steps, \(model.network.parameterCount) parameters, \(vocabulary.count) characters")
     if let heldOut = training.heldOut {
@@ -131,7 +112,7 @@ struct TextDiffusionTrain: ParsableCommand {
       let bits = try model.bitsPerCharacter(heldOut, using: &stream)
       print("at most \(bits) bits a character on the held-out end")
     }
-    print("model: \(out)/model.safetensors")
+    print("model: \(destination.out)/model.safetensors")
   }
 
   private func options() -> MaskedTextOptions {

@@ -130,28 +130,6 @@ struct LoopArguments: ParsableArguments {
   }
 }
 
-extension RunFolder {
-  /// Where a run keeps its configuration.
-  static func configurationPath(of folder: URL) -> URL { folder.appending(path: "config.yaml") }
-
-  /// Whether there is a state to continue from.
-  var hasCheckpoint: Bool { !CheckpointStore(folder: checkpoints).steps.isEmpty }
-}
-
-extension ParsableCommand {
-  /// The command that a run folder was made with, to continue it.
-  ///
-  /// The stored configuration decides everything but where and how the work is shown.
-  static func resuming(_ folder: String, quiet: Bool) throws -> Self {
-    let stored = RunFolder.configurationPath(of: URL(argument: folder))
-    guard FileManager.default.fileExists(atPath: stored.path) else {
-      throw RunFolderError.missing(stored.path)
-    }
-    return try parse(
-      ConfigurationFile.options(stored.path, of: Self.self) + ["--out", folder] + (quiet ? ["--quiet"] : []))
-  }
-}
-
 extension NetworkOptions.Architecture: ExpressibleByArgument {}
 extension Activation: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
