@@ -87,17 +87,23 @@ struct SteerCompare: ParsableCommand {
 
   private static func page(_ comparison: SteeringComparison) -> HTMLReport {
     var page = HTMLReport(title: "Steering at equal cost", subtitle: "rewards by model evaluations a group")
-    let marks = SteeringComparison.Method.allCases.map { method in
+    func line(
+      _ name: String, _ method: SteeringComparison.Method, _ reward: (SteeringComparison.Entry) -> Double
+    )
+      -> Mark
+    {
       let entries = comparison.entries.filter { $0.method == method }
-      return Mark.line(
-        x: entries.map { Double($0.modelEvaluations) }, y: entries.map(\.reward.value),
-        series: method.rawValue)
+      return .line(x: entries.map { Double($0.modelEvaluations) }, y: entries.map(reward), series: name)
     }
+    // The best steered draw of a group is what best-of-n is to be compared with, the means with each other.
+    let marks =
+      SteeringComparison.Method.allCases.map { line($0.rawValue, $0) { $0.reward.value } }
+      + [line("steered, best", .steered) { $0.bestReward?.value ?? .nan }]
     page.add(
       "Result",
       [
         .table(table(comparison)),
-        .plot(Plot("Mean reward", x: "model evaluations", y: "reward", marks: marks), name: "reward"),
+        .plot(Plot("Reward", x: "model evaluations", y: "reward", marks: marks), name: "reward"),
       ])
     return page
   }
