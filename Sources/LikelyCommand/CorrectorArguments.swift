@@ -93,7 +93,7 @@ struct LoadedExperts {
   let standardiser: Standardiser
   let columns: [String]
 
-  /// - Parameter variants: the class and guidance of every model; all of the first model where it is one.
+  /// - Parameter classes: of every model, `nil` for all its rows together.
   init(_ paths: [String], classes: [String?], _ arguments: CorrectorArguments, on device: Device) throws {
     var trained: DiffusionModel?
     var mixtures: [GaussianMixture?] = []
@@ -132,6 +132,11 @@ struct LoadedExperts {
 
   private static func requireFit(_ a: DiffusionModel, _ b: DiffusionModel, _ path: String) throws {
     guard a.dimension == b.dimension else { throw CorrectorError.shapes([a.dimension], [b.dimension]) }
+    guard a.columns == b.columns else {
+      throw CorrectorError.incompatible(
+        "\(path) has the columns \(b.columns.joined(separator: ", ")), the first \(a.columns.joined(separator: ", "))"
+      )
+    }
     guard a.schedule == b.schedule else {
       throw CorrectorError.incompatible(
         "\(path) was trained with schedule \(b.schedule), the first with \(a.schedule)")

@@ -106,8 +106,8 @@ public final class ExternalProcess: Sendable {
 
   private static func stop(_ state: inout State) {
     guard let running = state.running else { return }
+    // Its input closes with the last who holds the pipe: a writer may still be at work on the descriptor.
     state.running = nil
-    try? running.input.fileHandleForWriting.close()
     if running.process.isRunning { running.process.terminate() }
   }
 

@@ -142,6 +142,8 @@ import Training
     let rows = Tensor.zeros([5, 2], dtype: .double)
     #expect(message(rows) { $0.learningRate = 0 }.contains("lr: found 0.0"))
     #expect(message(rows) { $0.labelDropout = 2 }.contains("label-dropout"))
+    let blind = message(rows) { ($0.schedule, $0.prediction) = (.flowLinear, .noise) }
+    #expect(blind.contains("prediction: found noise"))
     #expect(message(rows) { $0.network.architecture = .unet }.contains("image-shape: found none"))
     #expect(message(rows[0..<1]) { _ in }.contains("found 1 rows"))
     #expect(message(rows, labels: Tensor([Int64(0), 1])) { _ in }.contains("found 2 classes for 5 rows"))

@@ -37,6 +37,10 @@ public struct DiffusionOptions: Sendable, Codable, Hashable {
     if case .gaussian(let deviation) = noise {
       try require(deviation > 0, "noise", deviation, "uniform, none or a positive deviation")
     }
+    // At the noisiest level x is noise alone there, and x₀ cannot be told from it and the noise.
+    try require(
+      schedule != .flowLinear || ![.noise, .score].contains(prediction), "prediction", prediction.rawValue,
+      "v, denoised or velocity with the schedule flow-linear")
     guard network.architecture == .unet else { return }
     let shape = network.imageShape ?? []
     try require(
