@@ -19,9 +19,30 @@ struct SteerCommand: ParsableCommand {
 struct SteeringArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "\(BuiltInReward.forms.joined(separator: "; ")); command:PROGRAM, which reads a JSON object a row and answers with a number a line.",
+      "\(BuiltInReward.forms.joined(separator: "; ")); model:PATH, the log-density of an interpolant's run folder or a mixture (.json); command:PROGRAM, which reads a JSON object a row and answers with a number a line.",
       valueName: "reward"))
   var reward: String
+
+  @Option(
+    help: ArgumentHelp(
+      "What stands for the reward on the way: \(IntermediateKind.allCases.map(\.rawValue).joined(separator: ", ")); learned trains a network on the model's own draws first. Of diffusion models of rows.",
+      valueName: "kind"))
+  var intermediate: IntermediateKind?
+
+  @Option(
+    help: ArgumentHelp(
+      "Of diffusion models: κ of the shift κ λ Σ ∇r of every step; the weights keep the law.", valueName: "κ")
+  )
+  var gradient = 0.0
+
+  @Option(help: ArgumentHelp("The reward before the first, of the potential max.", valueName: "r"))
+  var floor = 0.0
+
+  @Option(help: ArgumentHelp("Most rows that the reward is asked for at once.", valueName: "n"))
+  var rewardBatch: Int?
+
+  @Option(help: ArgumentHelp("Most rows of one evaluation of a diffusion model.", valueName: "n"))
+  var modelBatch: Int?
 
   @Option(help: ArgumentHelp("Seconds that command:PROGRAM has for a batch of 1,000 rows.", valueName: "s"))
   var rewardTimeLimit = 60.0
@@ -61,7 +82,8 @@ struct SteeringArguments: ParsableArguments {
   var resampling = Resampling.systematic
 
   /// The reward of rows with columns.
-  func rowReward(_ columns: [String]) throws -> any Reward {
+  func rowReward(_ columns: [String], on device: Device) throws -> any Reward {
+    if reward.hasPrefix("model:") { return try densityReward(String(reward.dropFirst(6)), columns, device) }
     guard reward.hasPrefix("command:") else { return try BuiltInReward(reward, columns: columns) }
     let command = String(reward.dropFirst(8))
     guard !command.isEmpty else {
@@ -71,6 +93,30 @@ struct SteeringArguments: ParsableArguments {
       throw UsageError("--reward-time-limit \(rewardTimeLimit): seconds > 0 are expected")
     }
     return ExternalReward(ExternalProcess(command, timeLimit: rewardTimeLimit), columns: columns)
+  }
+
+  /// The log-density of another model.
+  private func densityReward(_ path: String, _ columns: [String], _ device: Device) throws -> DensityReward {
+    if path.hasSuffix(".json") {
+      let mixture = try GaussianMixture(contentsOf: URL(argument: path))
+      guard mixture.dimension == columns.count else {
+        throw UsageError(
+          "--reward \(reward): a mixture in \(mixture.dimension) dimensions, and the model has \(columns.count) columns"
+        )
+      }
+      return DensityReward(mixture)
+    }
+    let model = try InterpolantModel(contentsOf: modelFile(path))
+    guard model.columns == columns else {
+      throw UsageError(
+        "--reward \(reward): its columns are \(model.columns.joined(separator: ", ")), the steered model's \(columns.joined(separator: ", "))"
+      )
+    }
+    guard model.classes.isEmpty else {
+      throw UsageError("--reward \(reward): a model with classes; train one without --label")
+    }
+    model.move(to: device)
+    return DensityReward(model)
   }
 
   func options() throws -> SteeringOptions {
@@ -84,6 +130,8 @@ struct SteeringArguments: ParsableArguments {
     (options.strength, options.potential) = (strength, potential)
     (options.particles, options.groups, options.steps) = (particles, groups, steps)
     (options.threshold, options.resampling) = (threshold, resampling)
+    (options.gradientScale, options.floor) = (gradient, floor)
+    (options.modelBatch, options.rewardBatch) = (modelBatch, rewardBatch)
     options.resamplingSteps = SteeringOptions.steps(
       from: resampleFrom, through: steps - 1, every: resampleEvery)
     return options
@@ -129,8 +177,9 @@ struct SteerRun: ParsableCommand {
     try requireRowFile(out)
     let random = common.start()
     let model = try SteerableModel(modelFile(model.run), on: common.target)
-    let reward = try steering.rowReward(model.columns)
-    let result = try model.steer(reward, steering.options(), sampler, random)
+    let reward = try steering.rowReward(model.columns, on: common.target)
+    let steer = try model.steering(reward, steering, sampler, random)
+    let result = try steer(steering.options(), random)
     let written = try write(result, model.columns)
     show(result, "\(written) rows written to \(out)")
   }
@@ -143,6 +192,11 @@ struct SteerRun: ParsableCommand {
       print(written)
       print("log E[exp(λ r)] = \(result.logEvidence), mean reward \(result.meanReward)")
       let dead = result.particles.dead.filter { $0 }.count
+      if result.rewardsBelowFloor > 0 {
+        print(
+          "note: \(result.rewardsBelowFloor) rewards lay below the floor \(formatNumber(steering.floor)), which stood for them; give a lower --floor"
+        )
+      }
       if dead > 0 { print("\(dead) of \(steering.groups) groups are dead: every particle was forbidden") }
     }
   }
@@ -181,6 +235,11 @@ struct SteerRun: ParsableCommand {
       "reward_evaluations": .number(Double(result.rewardEvaluations)),
     ])
   }
+}
+
+/// What stands for the reward on the way, as the command line names it.
+enum IntermediateKind: String, CaseIterable, ExpressibleByArgument {
+  case denoised, noisy, learned
 }
 
 extension SteeringPotentialKind: ExpressibleByArgument {}

@@ -14,6 +14,7 @@ struct SteerCompare: ParsableCommand {
 
   @OptionGroup var model: ModelArgument
   @OptionGroup var steering: SteeringArguments
+  @OptionGroup var text: TextSteeringArguments
   @OptionGroup var sampler: SteeredSamplerArguments
 
   @Option(help: ArgumentHelp("k of the steered groups, instead of --particles.", valueName: "k,k,…"))
@@ -34,22 +35,32 @@ struct SteerCompare: ParsableCommand {
     }
     let random = common.start()
     let url = try modelFile(model.run)
-    guard !MaskedTextModel.kind.matches(url) else {
-      throw UsageError("\(model.run): a model of texts; `steer compare` takes models of rows")
-    }
-    let model = try SteerableModel(url, on: common.target)
-    let reward = try steering.rowReward(model.columns)
+    let steer = try draws(url, random)
     let comparison = try SteeringComparison(sizes: counts.map { $0! }, options: steering.options()) {
       options in
       // Every run has its own stream: methods are compared as independent draws.
       let stream = random.split(options.potential.rawValue).split(options.particles)
-      return try model.steer(reward, options, sampler, stream)
+      return try steer(options, stream)
     }
     if json { print(Self.json(comparison).compact) } else { print(Self.table(comparison).plainText) }
     if let out {
       try Self.page(comparison).write(to: URL(argument: out))
       print("report: \(out)/report.html")
     }
+  }
+
+  /// What draws from the model with options and a stream.
+  private func draws(_ url: URL, _ random: RandomSource) throws
+    -> (SteeringOptions, RandomSource) throws -> SteeringResult
+  {
+    guard !MaskedTextModel.kind.matches(url) else {
+      let model = try MaskedTextModel(contentsOf: url)
+      model.move(to: common.target)
+      return try text.steering(model, steering, random)
+    }
+    let model = try SteerableModel(url, on: common.target)
+    let reward = try steering.rowReward(model.columns, on: common.target)
+    return try model.steering(reward, steering, sampler, random)
   }
 
   private static func json(_ comparison: SteeringComparison) -> JSONValue {

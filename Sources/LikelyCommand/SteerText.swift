@@ -35,6 +35,31 @@ func textReward(_ line: String, _ vocabulary: CharacterVocabulary) throws -> NGr
     try NGramModel(order: order, counting: tokens, symbols: vocabulary.count, smoothing: [1, 1, 5]))
 }
 
+extension TextSteeringArguments {
+  /// What draws texts with options and a stream. A learned intermediate reward is learned here, once for all draws.
+  func steering(_ model: MaskedTextModel, _ arguments: SteeringArguments, _ random: RandomSource) throws
+    -> (SteeringOptions, RandomSource) throws -> SteeringResult
+  {
+    let reward = try textReward(arguments.reward, model.vocabulary)
+    let sampler = try model.sampler(prompt: prompt ?? "")
+    let intermediate: IntermediateReward
+    switch arguments.intermediate {
+    case nil: intermediate = .samples(samples ?? 4)
+    case .learned:
+      guard samples == nil else { throw UsageError("--samples and --intermediate learned: give one of them") }
+      intermediate = try sampler.learnedReward(
+        reward: reward, options: arguments.options(), random: random.split("learned reward"))
+    case .some(let kind):
+      throw UsageError(
+        "--intermediate \(kind.rawValue): symbols have no mean; texts take learned, or --samples when left out"
+      )
+    }
+    return { options, random in
+      try sampler.steer(reward: reward, intermediate: intermediate, options: options, random: random)
+    }
+  }
+}
+
 extension SteerRun {
   /// Whether the model is one of `text-diffusion train`.
   func isText() throws -> Bool { MaskedTextModel.kind.matches(try modelFile(model.run)) }
@@ -48,9 +73,8 @@ extension SteerRun {
     let random = common.start()
     let model = try MaskedTextModel(contentsOf: try modelFile(model.run))
     model.move(to: common.target)
-    let reward = try textReward(steering.reward, model.vocabulary)
-    let result = try model.sampler(prompt: text.prompt ?? "").steer(
-      reward: reward, intermediate: .samples(text.samples ?? 4), options: steering.options(), random: random)
+    let steer = try text.steering(model, steering, random)
+    let result = try steer(steering.options(), random)
     let rows = textRows(result, model.vocabulary)
     try writeTexts(rows, to: out)
     show(result, "\(rows.count) texts written to \(out)")

@@ -44,20 +44,37 @@ enum SteerableModel {
     }
   }
 
-  func steer(
-    _ reward: some Reward, _ options: SteeringOptions, _ sampler: SteeredSamplerArguments,
+  /// What draws with options and a stream. A learned intermediate reward is learned here, once for all draws.
+  func steering(
+    _ reward: some Reward, _ arguments: SteeringArguments, _ sampler: SteeredSamplerArguments,
     _ random: RandomSource
-  ) throws -> SteeringResult {
+  ) throws -> (SteeringOptions, RandomSource) throws -> SteeringResult {
     switch self {
     case .interpolant(let model):
+      if let kind = arguments.intermediate, kind != .denoised {
+        throw UsageError("--intermediate \(kind.rawValue): interpolants take denoised")
+      }
       let condition = try sampler.className.map { try model.condition(class: $0, count: 1) }
-      return try model.steer(
-        reward: reward, options: options, epsilon: .constant(sampler.epsilon), end: sampler.tf,
-        condition: condition, random: random)
+      return { options, random in
+        try model.steer(
+          reward: reward, options: options, epsilon: .constant(sampler.epsilon), end: sampler.tf,
+          condition: condition, random: random)
+      }
     case .diffusion(let model):
-      return try model.steer(
-        reward: reward, options: options, class: sampler.className, guidance: sampler.guidance, random: random
-      )
+      let intermediate: IntermediateReward
+      switch arguments.intermediate ?? .denoised {
+      case .denoised: intermediate = .denoised
+      case .noisy: intermediate = .noisy
+      case .learned:
+        intermediate = try model.learnedReward(
+          reward: reward, options: arguments.options(), class: sampler.className, guidance: sampler.guidance,
+          random: random.split("learned reward"))
+      }
+      return { options, random in
+        try model.steer(
+          reward: reward, intermediate: intermediate, options: options, class: sampler.className,
+          guidance: sampler.guidance, random: random)
+      }
     }
   }
 }

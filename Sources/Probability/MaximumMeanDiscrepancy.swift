@@ -6,16 +6,19 @@ import Torch
 /// - Parameters:
 ///   - x: draws `[n, d]` or `[n]`.
 ///   - y: draws `[m, d]` or `[m]`.
-///   - bandwidth: h > 0; the median heuristic of ``medianDistance(_:_:)`` when left out.
+///   - bandwidth: h > 0; the median heuristic of ``medianDistance(_:_:)``, which knows no weights, when left out.
+///   - xLogWeights: `[n]`, of any scale; equal when `nil`.
+///   - yLogWeights: `[m]`.
 public func maximumMeanDiscrepancy(
-  _ x: Tensor, _ y: Tensor, bandwidth: Double? = nil, average: PairAverage = .unbiased
+  _ x: Tensor, _ y: Tensor, bandwidth: Double? = nil, average: PairAverage = .unbiased,
+  xLogWeights: Tensor? = nil, yLogWeights: Tensor? = nil
 ) -> Double {
-  let (x, y) = (asRows(x), asRows(y))
+  let (a, b) = (WeightedRows(x, xLogWeights), WeightedRows(y, yLogWeights))
   let h = bandwidth ?? medianDistance(x, y)
   precondition(h > 0, "maximumMeanDiscrepancy: the bandwidth is \(h), expected a number > 0")
   let kernel = { (a: Tensor, b: Tensor) in (a.distances(to: b).square() * (-0.5 / (h * h))).exp() }
-  return pairMean(within: x, average, kernel) + pairMean(within: y, average, kernel)
-    - 2 * pairMean(x, y, kernel)
+  return pairMean(within: a, average, kernel) + pairMean(within: b, average, kernel)
+    - 2 * pairMean(a, b, kernel)
 }
 
 /// The median distance between different draws of the pooled samples.

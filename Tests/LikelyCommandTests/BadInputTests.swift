@@ -204,6 +204,17 @@ struct Mistake: CustomTestStringConvertible, Sendable {
     Mistake("no such scale", "diffusion train --data two.csv --scale-of nowhere --out new", 66, "nowhere"),
     Mistake("an interpolant to sample", "diffusion sample model --out new.csv", 65, "diffusion train"),
     Mistake("unknown sampler", "diffusion sample model --sampler ddim:2 --out new.csv", 64, "ddim:2"),
+    Mistake(
+      "a gradient of an interpolant", "steer run model --reward linear:1,1 --gradient 1 --out new.csv", 64,
+      "gradient", "0"),
+    Mistake(
+      "a learned reward of an interpolant",
+      "steer run model --reward linear:1,1 --intermediate learned --out new.csv", 64, "learned", "denoised"),
+    Mistake(
+      "a density that is not there", "steer run model --reward model:nowhere --out new.csv", 66, "nowhere"),
+    Mistake(
+      "a batch of none", "steer run model --reward linear:1,1 --reward-batch 0 --out new.csv", 64,
+      "reward batch", "at least 1"),
     Mistake("sizes", "steer compare model --reward linear:1,1 --sizes 2,0", 64, "--sizes 2,0"),
     Mistake(
       "a command that is none", "steer run model --reward command:no-such-program --steps 5 --out new.csv",

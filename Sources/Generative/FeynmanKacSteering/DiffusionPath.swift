@@ -6,6 +6,8 @@ struct DiffusionPath<Model: ReverseDiffusion>: SteerablePath {
   let model: Model
   let levels: [DiffusionLevel]
   let stochasticity: Double
+  /// The most rows of one evaluation of the model; `nil` takes all at once.
+  var batch: Int?
 
   var steps: Int { levels.count - 1 }
   var isStochastic: Bool { stochasticity > 0 }
@@ -15,22 +17,45 @@ struct DiffusionPath<Model: ReverseDiffusion>: SteerablePath {
 
   func start(_ shape: ParticleShape, using random: inout GroupRandom) -> Proposed<DiffusionState> {
     let x = model.start(at: levels[0], particles: shape.particles, using: &random)
-    return Proposed(DiffusionState(x: x, denoised: model.denoised(x, at: levels[0])))
+    return Proposed(DiffusionState(x: x, denoised: denoised(x, at: levels[0])))
   }
 
   func move(
     _ state: DiffusionState, to step: Int, _ shape: ParticleShape, using random: inout GroupRandom
   ) -> Proposed<DiffusionState> {
+    let x = moved(state, to: step, towards: nil, shape, using: &random).x
+    return Proposed(DiffusionState(x: x, denoised: step == steps ? nil : denoised(x, at: levels[step])))
+  }
+
+  /// x_s, with the step's mean moved by its variance times a direction; log p − log τ of the draws where there is one.
+  func moved(
+    _ state: DiffusionState, to step: Int, towards direction: Tensor?, _ shape: ParticleShape,
+    using random: inout GroupRandom
+  ) -> (x: Tensor, logRatio: Tensor?) {
     let (from, to) = (levels[step - 1], levels[step])
     let clean = model.clean(state, at: from, particles: shape.particles, using: &random)
-    let needsNoise = stochasticity > 0 && from.posteriorVariance(to: to) > 0
-    let normals =
-      needsNoise
-      ? random.normal(
-        particles: shape.particles, event: model.eventShape, dtype: state.x.dtype, device: state.x.device)
-      : nil
+    let variance = stochasticity * stochasticity * from.posteriorVariance(to: to)
+    guard variance > 0 else {
+      return (
+        from.reverseStep(state.x, to: to, clean: clean, normals: nil, stochasticity: stochasticity), nil
+      )
+    }
+    var normals = random.normal(
+      particles: shape.particles, event: model.eventShape, dtype: state.x.dtype, device: state.x.device)
+    var logRatio: Tensor?
+    if let direction {
+      let shift = direction.to(like: normals) * variance.squareRoot()
+      // With z from N(0, 1) the draw is m + √Σ(z + δ): log p − log τ = ½ z² − ½ (z + δ)².
+      logRatio = eventSum(shift * (normals + 0.5 * shift)) * -1
+      normals = normals + shift
+    }
     let x = from.reverseStep(state.x, to: to, clean: clean, normals: normals, stochasticity: stochasticity)
-    return Proposed(DiffusionState(x: x, denoised: step == steps ? nil : model.denoised(x, at: to)))
+    return (x, logRatio)
+  }
+
+  /// E[x₀ | x_t], in as many evaluations as the batch asks for.
+  func denoised(_ x: Tensor, at level: DiffusionLevel) -> Tensor {
+    inBlocks(x, of: batch) { model.denoised($0, at: level) }
   }
 
   func completions(
@@ -40,4 +65,10 @@ struct DiffusionPath<Model: ReverseDiffusion>: SteerablePath {
     model.cleanDraws(
       state.x, at: levels[step], count: count, particles: shape.particles, using: &random)
   }
+}
+
+/// A function of rows `[n] + event`, at most so many at a time.
+func inBlocks(_ x: Tensor, of size: Int?, _ function: (Tensor) throws -> Tensor) rethrows -> Tensor {
+  guard let size, x.size(0) > size else { return try function(x) }
+  return .concatenate(try rowBlocks(x.size(0), size: size).map { try function(x[$0]) })
 }

@@ -71,6 +71,7 @@ extension InterpolantModel {
     condition: Tensor? = nil, random: RandomSource
   ) throws -> SteeringResult {
     try options.validate()
+    try options.requireNoGradient("the steps of an interpolant's scheme have no density in closed form")
     var sampler = SamplerOptions()
     (sampler.generator, sampler.epsilon, sampler.steps) = (.forward, epsilon, options.steps)
     sampler.end = end ?? (fields is ExactFields ? 1 : 0.98)

@@ -28,6 +28,7 @@ struct RewardPotential<Path: SteerablePath>: Potential {
       ? try rewards(of: path.rows(of: state), shape.rows, at: step)
       : try estimate(state, at: step, shape, random)
     record.rewards = r
+    if options.potential == .max { record.belowFloor += (r .< options.floor).sum().item() }
     record.means.append((step, r.mean().item()))
     return options.potential.logPotential(r, strength: options.strength, isLast: isLast, &memory)
   }
@@ -37,6 +38,7 @@ struct RewardPotential<Path: SteerablePath>: Potential {
   {
     switch intermediate {
     case .denoised:
+      if let known = path.rewardOfDenoised(state) { return try checked(known, shape.rows, at: step) }
       guard let mean = path.denoised(state) else {
         throw SteeringError.option("intermediate", "denoised", "samples or a value: symbols have no mean")
       }
@@ -58,7 +60,14 @@ struct RewardPotential<Path: SteerablePath>: Potential {
 
   private func rewards(of x: Tensor, _ count: Int, at step: Int, each: Int = 1) throws -> Tensor {
     record.evaluations += count
-    return try checked(try reward(x), count, at: step, each: each)
+    let r = try inBlocks(x, of: options.rewardBatch) { rows in
+      let found = try reward(rows)
+      guard found.count == rows.size(0) else {
+        throw SteeringError.rewardShape(found: found.shape, rows: rows.size(0))
+      }
+      return found.reshape(rows.size(0))
+    }
+    return try checked(r, count, at: step, each: each)
   }
 
   /// One number a row in `Double`, neither NaN nor +∞.
@@ -82,4 +91,6 @@ final class RewardRecord {
   var means: [(step: Int, mean: Double)] = []
   /// Rows that the reward was asked for.
   var evaluations = 0
+  /// Rewards below the floor, where it acts.
+  var belowFloor = 0.0
 }

@@ -9,6 +9,10 @@ protocol SteerablePath: Proposal {
   var firstReward: Int { get }
   /// Evaluations of the model for so many rows, with intermediate rewards at so many indices.
   func modelEvaluations(rewardSteps: Int, rows: Int) -> Int
+  /// Evaluations of the reward that the moves themselves ask for.
+  func rewardEvaluations(rows: Int) -> Int
+  /// r(E[x₀ | x_t]) where a move has found it already.
+  func rewardOfDenoised(_ state: State) -> Tensor?
   /// x_t as rewards see it, `[rows] + event`; the finished draws at the last index.
   func rows(of state: State) -> Tensor
   /// E[x₀ | x_t]; `nil` where there is no such thing, as for symbols.
@@ -17,6 +21,11 @@ protocol SteerablePath: Proposal {
   func completions(
     of state: State, at step: Int, count: Int, _ shape: ParticleShape, using random: inout GroupRandom
   ) throws -> Tensor?
+}
+
+extension SteerablePath {
+  func rewardEvaluations(rows: Int) -> Int { 0 }
+  func rewardOfDenoised(_ state: State) -> Tensor? { nil }
 }
 
 extension SteerablePath where State == DiffusionState {

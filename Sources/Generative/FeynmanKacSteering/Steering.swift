@@ -11,7 +11,9 @@ public struct SteeringResult: Sendable {
   public let trace: ParticleTrace
   /// The mean reward where rewards were taken, by index.
   public let meanRewards: [(step: Int, mean: Double)]
-  /// Rows that the model and the reward were asked for.
+  /// Rewards below the floor of the potential `max`, for which it stood instead.
+  public let rewardsBelowFloor: Int
+  /// Rows that the model and the reward were asked for; walking back for a gradient counts as two evaluations.
   public let modelEvaluations: Int
   public let rewardEvaluations: Int
 
@@ -19,7 +21,8 @@ public struct SteeringResult: Sendable {
   func mappingRows(_ transform: (Tensor) -> Tensor) -> SteeringResult {
     SteeringResult(
       particles: particles.map(transform), rewards: rewards, trace: trace, meanRewards: meanRewards,
-      modelEvaluations: modelEvaluations, rewardEvaluations: rewardEvaluations)
+      rewardsBelowFloor: rewardsBelowFloor, modelEvaluations: modelEvaluations,
+      rewardEvaluations: rewardEvaluations)
   }
 
   /// log of the mean of the groups' Ẑ, an unbiased estimate of E[exp(λ r)], with its relative standard error.
@@ -61,9 +64,16 @@ public func steer(
 ) throws -> SteeringResult {
   try options.validate()
   let path = DiffusionPath(
-    model: model, levels: schedule.levels(steps: options.steps), stochasticity: options.stochasticity)
+    model: model, levels: schedule.levels(steps: options.steps), stochasticity: options.stochasticity,
+    batch: options.modelBatch)
+  guard options.gradientScale * options.strength > 0 else {
+    return try steer(
+      along: path, reward: reward, intermediate: intermediate, options: options, random: random)
+  }
   return try steer(
-    along: path, reward: reward, intermediate: intermediate, options: options, random: random)
+    along: GuidedDiffusionPath(
+      base: path, reward: reward, scale: options.gradientScale * options.strength), reward: reward,
+    intermediate: intermediate, options: options, random: random)
 }
 
 /// Steers any path.
@@ -87,7 +97,7 @@ func steer(
   return SteeringResult(
     particles: result.particles.map(path.rows),
     rewards: record.rewards.reshape(shape.groups, shape.particles),
-    trace: result.trace, meanRewards: record.means,
+    trace: result.trace, meanRewards: record.means, rewardsBelowFloor: Int(record.belowFloor),
     modelEvaluations: path.modelEvaluations(rewardSteps: acts.count, rows: shape.rows),
-    rewardEvaluations: record.evaluations)
+    rewardEvaluations: record.evaluations + path.rewardEvaluations(rows: shape.rows))
 }

@@ -20,6 +20,13 @@ public struct SteeringOptions: Sendable, Hashable {
   public var stochasticity = 1.0
   /// The reward before the first one.
   public var floor = 0.0
+  /// κ ≥ 0: diffusion models' steps go κ λ Σ ∇r(E[x₀ | x_t]) further, and their weights take it back, so that the law
+  /// is the same. 1 follows the gradient as guidance does; rewards must then be differentiable.
+  public var gradientScale = 0.0
+  /// The most rows of one evaluation of a diffusion model; all at once when `nil`.
+  public var modelBatch: Int?
+  /// The most rows that the reward is asked for at once; all when `nil`.
+  public var rewardBatch: Int?
 
   public init() {}
 
@@ -42,10 +49,21 @@ public struct SteeringOptions: Sendable, Hashable {
     guard threshold.map({ $0 >= 0 }) ?? true else {
       throw .option("threshold", "\(threshold!)", "a share ≥ 0 of the particles")
     }
+    guard gradientScale >= 0, gradientScale.isFinite else {
+      throw .option("gradient", "\(gradientScale)", "a finite number ≥ 0")
+    }
+    for (name, batch) in [("model batch", modelBatch), ("reward batch", rewardBatch)] {
+      guard batch.map({ $0 >= 1 }) ?? true else { throw .option(name, "\(batch!)", "at least 1") }
+    }
     guard floor.isFinite else { throw .option("floor", "\(floor)", "a finite number") }
     if let outside = resamplingSteps?.sorted().first(where: { !(0..<steps).contains($0) }) {
       throw .option("resamplingSteps", "\(outside)", "steps in 0..<\(steps)")
     }
+  }
+
+  /// - Throws: ``SteeringError`` where a model's steps cannot follow a gradient.
+  func requireNoGradient(_ why: String) throws(SteeringError) {
+    guard gradientScale == 0 else { throw .option("gradient", "\(gradientScale)", "0: \(why)") }
   }
 
   /// The indices before the last at which the potential acts and groups may resample.

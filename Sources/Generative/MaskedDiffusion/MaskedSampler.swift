@@ -72,6 +72,7 @@ public struct MaskedSampler<Model: MaskedDenoiser> {
     random: RandomSource
   ) throws -> SteeringResult {
     try options.validate()
+    try options.requireNoGradient("symbols have no gradient")
     let path = MaskedPath(sampler: self, steps: options.steps)
     return try Generative.steer(
       along: path, reward: reward, intermediate: intermediate, options: options, random: random)
