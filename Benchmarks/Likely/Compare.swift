@@ -72,6 +72,12 @@ struct Compare: ParsableCommand {
         name: "MALA, BlackJAX", likely: task("langevin"), peer: peer("langevin"), bar: .faster(1),
         isPrepared: false),
       Comparison(
+        name: "steering, group by group", likely: task("steering"), peer: peer("steering"), bar: .faster(20),
+        isPrepared: false),
+      Comparison(
+        name: "correctors, PyTorch", likely: task("correctors"), peer: peer("correctors"), bar: .faster(1),
+        isPrepared: false),
+      Comparison(
         name: "start, linking libtorch", likely: help, peer: Side(name: "C++", command: [startup]),
         bar: .within(0.1), isPrepared: false),
       Comparison(
@@ -106,10 +112,30 @@ struct Compare: ParsableCommand {
       // A run takes minutes: what is known is shown, also through a pipe.
       fflush(nil)
     }
-    let remarks = try self.remarks(outcomes)
+    var remarks = try self.remarks(outcomes)
+    let overheads = try self.overheads()
+    remarks += overheads.map { ($0.name, $0.share, $0.text) }
     print("\n" + remarks.map(\.text).joined(separator: "\n"))
     try write(names, outcomes, remarks.map { ($0.name, $0.value) })
-    if outcomes.contains(where: { $0.holds == false }) { throw ExitCode(1) }
+    if outcomes.contains(where: { $0.holds == false }) || !overheads.allSatisfy(\.holds) {
+      throw ExitCode(1)
+    }
+  }
+
+  /// What steering adds to the draws it steers: the median of the rounds of one process.
+  private func overheads() throws -> [(name: String, share: Double, holds: Bool, text: String)] {
+    try [("unet", "a U-Net, 64 particles", 0.03), ("mixture", "a mixture, 1,000 groups of 8", 0.2)]
+      .filter { only.isEmpty || "overhead of steering, \($0.0)".contains(only) }
+      .map { model, what, bar in
+        let facts = try task("overhead", "--model", model, "--rounds", "\(2 * rounds + 1)").run()
+        let share = facts["share"] ?? .nan
+        let size = facts["parameters"].map { " of \(Int($0)) parameters" } ?? ""
+        func percent(_ x: Double) -> String { String(format: "%.1f %%", 100 * x) }
+        return (
+          "overhead of steering, \(model)", share, share <= bar,
+          "overhead of steering \(what)\(size): \(percent(share)) of the draws' time (bar \(percent(bar))) \(share <= bar ? "holds" : "FAILS")"
+        )
+      }
   }
 
   // MARK: Text

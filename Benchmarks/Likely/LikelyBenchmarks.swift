@@ -7,6 +7,6 @@ struct LikelyBenchmarks: ParsableCommand {
     commandName: "LikelyBenchmarks", abstract: "Time the same work in Likely and in its peers.",
     subcommands: [
       Compare.self, Prepare.self, TrainingTask.self, SamplingTask.self, LikelihoodTask.self, PeakTask.self,
-      StateSpaceTask.self, LangevinTask.self,
+      StateSpaceTask.self, LangevinTask.self, SteeringTask.self, CorrectorTask.self, OverheadTask.self,
     ])
 }

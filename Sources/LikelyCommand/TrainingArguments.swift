@@ -4,12 +4,16 @@ import Likely
 
 /// The shape of a network, on the command line.
 struct NetworkArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("mlp, or unet for images.", valueName: "kind"))
+  @Option(
+    help: ArgumentHelp("mlp, unet for images, or equivariant for clouds of alike points.", valueName: "kind"))
   var net = NetworkOptions.Architecture.mlp
 
   @Option(
     help: ArgumentHelp("Channels×height×width of a row, for the U-Net and for pictures.", valueName: "c×h×w"))
   var imageShape: String?
+
+  @Option(help: ArgumentHelp("Points×dimensions of a row, for the equivariant network.", valueName: "n×d"))
+  var points: String?
 
   @Option(
     help: ArgumentHelp("Units of a hidden layer; channels of the U-Net's finest level.", valueName: "n"))
@@ -31,7 +35,16 @@ struct NetworkArguments: ParsableArguments {
   func options() throws -> NetworkOptions {
     NetworkOptions(
       architecture: net, width: width, depth: depth, activation: activation, timeEmbedding: timeEmbedding,
-      imageShape: try shape())
+      imageShape: try shape(), pointShape: try cloud())
+  }
+
+  private func cloud() throws -> [Int]? {
+    guard let points else { return nil }
+    let parts = points.split { "x×X".contains($0) }.compactMap { Int($0) }
+    guard parts.count == 2, parts.allSatisfy({ $0 > 0 }) else {
+      throw UsageError("--points \(points): points×dimensions is expected, such as 13x3")
+    }
+    return parts
   }
 
   private func shape() throws -> [Int]? {

@@ -9,7 +9,7 @@ import Torch
 public struct FeynmanKacCorrectors: Experiment {
   public static let slug = "fk-correctors"
   public static func parts(_ scale: Scale) -> [String] {
-    scale == .quick ? ["A"] : ["A", "B"]
+    scale == .quick ? ["A"] : ["A", "B", "C"]
   }
 
   public init() {}
@@ -21,9 +21,10 @@ public struct FeynmanKacCorrectors: Experiment {
     case "A":
       log("A: annealing, products and guidance of one-dimensional mixtures")
       return try oneDimension(scale, random: random)
-    default:
+    case "B":
       log("B: annealing forty modes")
       return try fortyModes(random: random)
+    default: return try cluster(random: random, log: log)
     }
   }
 

@@ -71,6 +71,24 @@ import Torch
     }
   }
 
+  @Test(
+    "by jumps a particle with the mean weight or more stays in its place, and one below leaves as often as it must"
+  )
+  func jumps() {
+    let root = RandomSource(seed: 6)
+    let (n, total) = (Double(weights.count), weights.reduce(0, +))
+    let left = (0..<20_000).map { i -> [Double] in
+      var random = root.split(i)
+      let ancestors = Resampling.jump.ancestors(weights, using: &random)
+      return ancestors.enumerated().map { $0 == $1 ? 0 : 1 }
+    }
+    for i in weights.indices {
+      let share = Estimate(meanOf: left.map { $0[i] })
+      let expected = max(0, 1 - n * weights[i] / total)
+      #expect(abs(share.value - expected) <= 5 * share.standardError + 1e-12)
+    }
+  }
+
   @Test("a particle of weight 0 has no child however weights round", arguments: Resampling.allCases)
   func zeroWeights(scheme: Resampling) {
     var random = RandomSource(seed: 5)

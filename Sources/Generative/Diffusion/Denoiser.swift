@@ -11,9 +11,15 @@ public protocol Denoiser: Sendable {
   var device: Device { get }
   /// E[x₀ | x_t = x], with the shape and type of `x`.
   func denoised(_ x: Tensor, at level: DiffusionLevel) -> Tensor
+  /// Rows moved into the space that draws lie in: themselves, unless the model is one of centred points.
+  func projected(_ x: Tensor) -> Tensor
+  /// That space's dimension.
+  var freedom: Int { get }
 }
 
 extension Denoiser {
+  public func projected(_ x: Tensor) -> Tensor { x }
+  public var freedom: Int { eventShape.reduce(1, *) }
   public var dtype: DType { .float }
   public var device: Device { .cpu }
 }

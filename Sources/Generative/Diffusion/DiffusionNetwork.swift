@@ -66,19 +66,37 @@ public struct NetworkDenoiser: ReverseDiffusion, @unchecked Sendable {
     condition = (0..<network.conditions).map { $0 == classIndex ? 1 : 0 }
     self.guidance = classIndex == nil ? 1 : guidance
     let perceptron = precision == .float32 && device == .cpu ? network.network as? MLP : nil
-    packed = perceptron.flatMap { PackedMLP($0, inputs: dimension, rows: Self.block) }
+    packed = perceptron.flatMap { PackedMLP($0, inputs: dimension, rows: Self.perceptronBlock) }
   }
 
-  /// Rows that stay in a core's cache.
-  private static let block = 512
+  /// Rows whose work stays in a core's cache; `nil` for networks whose operations are large enough to be shared out
+  /// one by one.
+  private var block: Int? {
+    switch network.network {
+    case is MLP: Self.perceptronBlock
+    case is EquivariantNetwork: 64
+    default: nil
+    }
+  }
+  private static let perceptronBlock = 512
+
+  /// A cloud of points has its centre at the origin.
+  public func projected(_ x: Tensor) -> Tensor {
+    guard let points = (network.network as? EquivariantNetwork)?.points else { return x }
+    let cloud = x.reshape(x.size(0), points, -1)
+    return (cloud - cloud.mean(1, keep: true)).flatten(1)
+  }
+
+  public var freedom: Int {
+    guard let cloud = network.network as? EquivariantNetwork else { return eventShape[0] }
+    return (cloud.points - 1) * cloud.dimensions
+  }
 
   public func denoised(_ x: Tensor, at level: DiffusionLevel) -> Tensor {
     let n = x.size(0)
     // A recorded evaluation stays one piece; so does what is too small to be shared out.
-    guard !isRecordingGradient, device == .cpu, n > Self.block, network.network is MLP else {
-      return guided(x, level)
-    }
-    let blocks = rowBlocks(n, size: Self.block)
+    guard !isRecordingGradient, device == .cpu, let block, n > block else { return guided(x, level) }
+    let blocks = rowBlocks(n, size: block)
     return .concatenate(concurrently(blocks.count) { guided(x[blocks[$0]], level) })
   }
 

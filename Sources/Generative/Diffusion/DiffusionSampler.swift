@@ -70,7 +70,8 @@ public enum DiffusionSampler: Sendable, Hashable {
     for k in 0..<steps {
       let (level, variance) = (grid.levels[k], grid.varianceOfStep(k))
       let score = level.score(x, denoised: model.denoised(x, at: level))
-      let normals = random.normal(particles: count, event: model.eventShape, dtype: x.dtype, device: x.device)
+      let normals = model.projected(
+        random.normal(particles: count, event: model.eventShape, dtype: x.dtype, device: x.device))
       x = (x * (1 - grid.driftOfStep(k))).adding(score, scaledBy: variance)
         .adding(normals, scaledBy: variance.squareRoot())
     }

@@ -41,6 +41,16 @@ public struct DiffusionOptions: Sendable, Codable, Hashable {
     try require(
       schedule != .flowLinear || ![.noise, .score].contains(prediction), "prediction", prediction.rawValue,
       "v, denoised or velocity with the schedule flow-linear")
+    if network.architecture == .equivariant {
+      let shape = network.pointShape ?? []
+      try require(
+        shape.count == 2 && shape.reduce(1, *) == dimension && shape[0] >= 2, "points",
+        shape.isEmpty ? "none" : shape.map(String.init).joined(separator: "×"),
+        "points×dimensions, \(dimension) numbers in all as there are columns")
+      try require(
+        !standardises, "standardise", "on",
+        "off: points have one scale, and columns of their own would turn it")
+    }
     guard network.architecture == .unet else { return }
     let shape = network.imageShape ?? []
     try require(

@@ -38,13 +38,14 @@ struct CorrectorPath: Proposal {
   /// N(0, σ̃² I/B): the product of the experts' noise.
   func start(_ shape: ParticleShape, using random: inout GroupRandom) throws -> Proposed<CorrectorState> {
     let total = target.exponents(grid.times[0]).reduce(0, +)
-    let normals = random.normal(
-      particles: shape.particles, event: experts.eventShape, dtype: experts.dtype, device: experts.device)
+    let normals = experts.projected(
+      random.normal(
+        particles: shape.particles, event: experts.eventShape, dtype: experts.dtype, device: experts.device))
     let x = normals * (grid.levels[0].noise / total.squareRoot())
     return Proposed(
       try state(x, at: 0) { scores in
         // Rows' log qᵢ start at those of N(0, σ̃²), and follow by Itô's rule.
-        let d = Double(experts.eventShape.reduce(1, *))
+        let d = Double(experts.freedom)
         let variance = grid.levels[0].noise * grid.levels[0].noise
         let log = eventSum(x.square()) * (-0.5 / variance) - 0.5 * d * Foundation.log(2 * .pi * variance)
         return log.unsqueeze(1).expand([x.size(0), experts.count])
@@ -57,8 +58,9 @@ struct CorrectorPath: Proposal {
   {
     let k = step - 1
     let (drift, variance, z) = (grid.driftOfStep(k), grid.varianceOfStep(k), target.extraNoise)
-    let normals = random.normal(
-      particles: shape.particles, event: experts.eventShape, dtype: experts.dtype, device: experts.device)
+    let normals = experts.projected(
+      random.normal(
+        particles: shape.particles, event: experts.eventShape, dtype: experts.dtype, device: experts.device))
     var x = (state.x * (1 - drift)).adding(state.combined, scaledBy: 0.5 * (1 + z) * variance)
     if let gradient = state.rewardGradient, let tilt = target.tilt {
       x = x.adding(gradient, scaledBy: 0.5 * z * variance * tilt.strength(grid.times[k]))
@@ -68,7 +70,7 @@ struct CorrectorPath: Proposal {
       try self.state(x, at: step) { _ in
         // d log q = s·dx + (div f + f·s − ½ σ² |s|²) dt along a path with the equation's own noise.
         let s = state.scores!
-        let d = Double(experts.eventShape.reduce(1, *))
+        let d = Double(experts.freedom)
         let along = (x - state.x).adding(state.x, scaledBy: drift).unsqueeze(1)
         return state.logDensities! + eventSum(s * along, from: 2) + d * drift - 0.5 * variance
           * eventSum(s.square(), from: 2)

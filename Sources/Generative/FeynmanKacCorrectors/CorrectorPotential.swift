@@ -44,7 +44,7 @@ struct CorrectorPotential: Potential {
   /// g dt over step k at the state of time `step`.
   func increment(_ state: CorrectorState, _ step: Int, _ k: Int) -> Tensor {
     let (drift, variance) = (grid.driftOfStep(k), grid.varianceOfStep(k))
-    let d = Double(target.experts.eventShape.reduce(1, *))
+    let d = Double(target.experts.freedom)
     let total = target.exponents(grid.times[step]).reduce(0, +)
     var g = state.disagreement * (0.5 * variance) + (total - 1) * d * drift
     if case .varying(let exponents) = target.exponents, let logDensities = state.logDensities {

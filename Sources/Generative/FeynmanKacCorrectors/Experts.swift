@@ -7,6 +7,10 @@ public protocol Experts: Sendable {
   var eventShape: [Int] { get }
   var dtype: DType { get }
   var device: Device { get }
+  /// Rows moved into the space that all draws lie in; see ``Denoiser/projected(_:)``.
+  func projected(_ x: Tensor) -> Tensor
+  /// That space's dimension.
+  var freedom: Int { get }
   /// ∇ log qᵢ of every expert, `[experts, n] + event`.
   func scores(_ x: Tensor, at level: DiffusionLevel) -> Tensor
   /// log qᵢ of every expert, `[experts, n]`; `nil` where not all know it.
@@ -14,6 +18,8 @@ public protocol Experts: Sendable {
 }
 
 extension Experts {
+  public func projected(_ x: Tensor) -> Tensor { x }
+  public var freedom: Int { eventShape.reduce(1, *) }
   public func logDensities(_ x: Tensor, at level: DiffusionLevel) -> Tensor? { nil }
 }
 
@@ -24,7 +30,7 @@ public struct ExpertList: Experts {
   /// - Throws: ``CorrectorError/shapes(_:_:)`` where the models are not over the same space.
   public init(_ models: [any Denoiser]) throws(CorrectorError) {
     precondition(!models.isEmpty, "ExpertList: no models")
-    for model in models where model.eventShape != models[0].eventShape {
+    for model in models where model.eventShape != models[0].eventShape || model.freedom != models[0].freedom {
       throw .shapes(models[0].eventShape, model.eventShape)
     }
     self.models = models
@@ -32,6 +38,8 @@ public struct ExpertList: Experts {
 
   public var count: Int { models.count }
   public var eventShape: [Int] { models[0].eventShape }
+  public func projected(_ x: Tensor) -> Tensor { models[0].projected(x) }
+  public var freedom: Int { models[0].freedom }
   public var dtype: DType { models[0].dtype }
   public var device: Device { models[0].device }
 

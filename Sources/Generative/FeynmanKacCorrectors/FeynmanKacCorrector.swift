@@ -125,7 +125,7 @@ public func correct(
   } catch ParticleError.collapsed(let step, _, let size) {
     throw CorrectorError.collapsed(time: grid.times[step], effectiveSampleSize: size)
   }
-  let d = Double(target.experts.eventShape.reduce(1, *))
+  let d = Double(target.experts.freedom)
   let total = target.exponents(grid.times[0]).reduce(0, +)
   let variance = grid.levels[0].noise * grid.levels[0].noise
   return CorrectorResult(

@@ -40,11 +40,12 @@ struct DiffusionPath<Model: ReverseDiffusion>: SteerablePath {
         from.reverseStep(state.x, to: to, clean: clean, normals: nil, stochasticity: stochasticity), nil
       )
     }
-    var normals = random.normal(
-      particles: shape.particles, event: model.eventShape, dtype: state.x.dtype, device: state.x.device)
+    var normals = model.projected(
+      random.normal(
+        particles: shape.particles, event: model.eventShape, dtype: state.x.dtype, device: state.x.device))
     var logRatio: Tensor?
     if let direction {
-      let shift = direction.to(like: normals) * variance.squareRoot()
+      let shift = model.projected(direction.to(like: normals)) * variance.squareRoot()
       // With z from N(0, 1) the draw is m + √Σ(z + δ): log p − log τ = ½ z² − ½ (z + δ)².
       logRatio = eventSum(shift * (normals + 0.5 * shift)) * -1
       normals = normals + shift

@@ -31,7 +31,7 @@ public protocol ReverseDiffusion: Denoiser {
 extension ReverseDiffusion {
   /// N(0, σ² I): the law that a schedule ends in.
   public func start(at level: DiffusionLevel, particles: Int, using random: inout GroupRandom) -> Tensor {
-    level.noise * random.normal(particles: particles, event: eventShape)
+    level.noise * projected(random.normal(particles: particles, event: eventShape))
   }
 
   /// E[x₀ | x_t], as DDPM and DDIM step.

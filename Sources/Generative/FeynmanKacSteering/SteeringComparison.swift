@@ -44,7 +44,7 @@ public struct SteeringComparison: Sendable {
       options.particles = k
       let steered = try run(options)
       var plain = options
-      plain.potential = .importance
+      (plain.potential, plain.gradientScale) = (.importance, 0)
       var drawn = try run(plain)
       let cost = Double(drawn.modelEvaluations) / Double(k)
       let affordable = max(k, Int((Double(steered.modelEvaluations) / cost).rounded()))

@@ -20,6 +20,8 @@ extension UNet: FieldNetwork {}
 public struct NetworkOptions: Sendable, Hashable, Codable {
   public enum Architecture: String, Sendable, Codable, CaseIterable {
     case mlp, unet
+    /// Of clouds of alike points.
+    case equivariant
   }
   public var architecture: Architecture = .mlp
   /// Units of a hidden layer (MLP), or channels of the finest level (U-Net).
@@ -30,10 +32,12 @@ public struct NetworkOptions: Sendable, Hashable, Codable {
   public var timeEmbedding = TimeEmbedding.interpolant
   /// Channels, height, width, for the U-Net; the product is the dimension.
   public var imageShape: [Int]?
+  /// Points, dimensions, for the equivariant network; the product is the dimension.
+  public var pointShape: [Int]?
 
   public init(
     architecture: Architecture = .mlp, width: Int = 256, depth: Int = 4, activation: Activation = .silu,
-    timeEmbedding: TimeEmbedding = .interpolant, imageShape: [Int]? = nil
+    timeEmbedding: TimeEmbedding = .interpolant, imageShape: [Int]? = nil, pointShape: [Int]? = nil
   ) {
     self.architecture = architecture
     self.width = width
@@ -41,6 +45,7 @@ public struct NetworkOptions: Sendable, Hashable, Codable {
     self.activation = activation
     self.timeEmbedding = timeEmbedding
     self.imageShape = imageShape
+    self.pointShape = pointShape
   }
 }
 
@@ -58,6 +63,10 @@ extension NetworkOptions {
     case .unet:
       guard let imageShape, imageShape.count == 3 else { preconditionFailure("a U-Net needs an image shape") }
       return UNet(shape: imageShape, context: context, width: width, outputs: outputs, using: &random)
+    case .equivariant:
+      guard let pointShape, outputs == inputs else { preconditionFailure("points need a shape") }
+      return EquivariantNetwork(
+        shape: pointShape, context: context, width: width, depth: depth, using: &random)
     }
   }
 }

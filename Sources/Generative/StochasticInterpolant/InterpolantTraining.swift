@@ -57,6 +57,8 @@ public struct InterpolantOptions: Sendable, Codable, Hashable {
       "the schedule diffusive, whose own drift it is")
     let needsNoise = fields.contains { [.score, .energy, .denoiser].contains($0) }
     if needsNoise, !schedule.hasNoise { throw InterpolantError.noScore("the schedule has no noise (γ = 0)") }
+    try require(
+      network.architecture != .equivariant, "--net", "equivariant", "mlp or unet; diffusion models take it")
     if network.architecture == .unet {
       try require(
         network.imageShape?.count == 3, "--image-shape", "none", "channels×height×width for a U-Net")

@@ -11,8 +11,12 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
   case stratified
   /// ⌊N·Wᵢ⌋ certain copies, and multinomial draws for the rest.
   case residual
+  /// Particles jump only where they must: one stays with probability min(1, N·Wᵢ) and is else replaced by a draw from
+  /// the excess, (N·Wⱼ − 1)⁺. At every one of many small steps this is the jump process with the rates (g − ḡ)⁻ and
+  /// (g − ḡ)⁺, and genealogies stay smooth; take it without a threshold.
+  case jump
 
-  /// The ancestors of one group, in increasing order.
+  /// The ancestors of one group: in increasing order, and with `jump` every particle's own place where it stays.
   ///
   /// - Parameter weights: N numbers ≥ 0, not all 0; they need not sum to 1. A particle of weight 0 has no child.
   /// - Complexity: O(N).
@@ -30,6 +34,8 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
       return Self.inverse(weights, total, n) { (Double($0) + random.uniform()) / Double(n) }
     case .residual:
       return Self.residual(weights, total, using: &random)
+    case .jump:
+      return Self.jump(weights, total, using: &random)
     }
   }
 
@@ -68,6 +74,23 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
       for i in inverse(fractions, sum, at: sortedUniforms(rest, using: &random)) { copies[i] += 1 }
     }
     return copies.enumerated().flatMap { [Int](repeating: $0, count: $1) }
+  }
+
+  private static func jump(_ weights: [Double], _ total: Double, using random: inout RandomSource) -> [Int] {
+    let n = weights.count
+    let copies = weights.map { Double(n) * ($0 / total) }
+    var result = Array(0..<n)
+    // A level a particle, asked for or not, so that what one group draws does not hang on rounding.
+    let levels = copies.map { (copies: $0, level: random.uniform()) }
+    let leaving = levels.indices.filter { levels[$0].level >= levels[$0].copies }
+    guard !leaving.isEmpty else { return result }
+    let excess = copies.map { max(0, $0 - 1) }
+    let sum = excess.reduce(0, +)
+    // Rounding alone can ask for a place that nobody offers.
+    guard sum > 0 else { return result }
+    let chosen = inverse(excess, sum, at: sortedUniforms(leaving.count, using: &random))
+    for (place, ancestor) in zip(leaving, chosen) { result[place] = ancestor }
+    return result
   }
 
   /// The order statistics of `count` uniforms, by sums of exponentials: no sorting.
