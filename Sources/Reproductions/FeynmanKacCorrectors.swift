@@ -9,7 +9,7 @@ import Torch
 public struct FeynmanKacCorrectors: Experiment {
   public static let slug = "fk-correctors"
   public static func parts(_ scale: Scale) -> [String] {
-    scale == .quick ? ["A"] : ["A", "B", "C"]
+    scale == .quick ? ["A"] : ["A", "B", "C", "D"]
   }
 
   public init() {}
@@ -24,7 +24,8 @@ public struct FeynmanKacCorrectors: Experiment {
     case "B":
       log("B: annealing forty modes")
       return try fortyModes(random: random)
-    default: return try cluster(random: random, log: log)
+    case "C": return try cluster(random: random, log: log)
+    default: return try guidedDigits(random: random, log: log)
     }
   }
 

@@ -67,6 +67,8 @@ import Training
     #expect(offset(steered.particles.state) < 1e-4)
     var correcting = CorrectorOptions()
     (correcting.particles, correcting.steps, correcting.end) = (50, 10, 0)
+    // An untrained model agrees with nothing.
+    correcting.stopsOnCollapse = false
     let denoiser = try model.denoiser()
     #expect(denoiser.freedom == 12)
     let corrected = try correct(

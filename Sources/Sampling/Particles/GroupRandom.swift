@@ -30,7 +30,7 @@ public struct GroupRandom: Sendable {
   public mutating func normal(
     particles: Int, event: [Int], dtype: DType = .float, device: Device = .cpu
   ) -> Tensor {
-    draws(particles, event, dtype, device, wholesale: { $0.normal($1, dtype: dtype) }) { stream, values in
+    draws(particles, event, dtype, device, wholesale: { Self.normals(&$0, $1, dtype) }) { stream, values in
       // Box and Muller's pairs.
       for i in stride(from: 0, to: values.count, by: 2) {
         let radius = (-2 * Double.log(1 - stream.uniform())).squareRoot()
@@ -40,6 +40,26 @@ public struct GroupRandom: Sendable {
       }
     }
   }
+
+  /// libtorch draws normals of double precision one by one; from many on, Box and Muller's pairs are made of its
+  /// vectorised functions instead, in pieces with streams of their own that are worked on side by side.
+  private static func normals(_ stream: inout RandomSource, _ shape: [Int], _ dtype: DType) -> Tensor {
+    let count = shape.reduce(1, *)
+    guard dtype == .double, count >= 2 * piece else { return stream.normal(shape, dtype: dtype) }
+    let source = stream.split("normals")
+    let base = source.split(Int(truncatingIfNeeded: stream.next()))
+    let parts = concurrently((count + piece - 1) / piece) { index -> Tensor in
+      var own = base.split(index)
+      let pairs = (min(piece, count - index * piece) + 1) / 2
+      let uniforms = own.uniform([2, pairs], dtype: .double)
+      let radius = ((-uniforms[0]).log1p() * -2).sqrt()
+      let angle = uniforms[1] * (2 * Double.pi)
+      return .concatenate([radius * angle.cos(), radius * angle.sin()])
+    }
+    return Tensor.concatenate(parts)[0..<count].reshape(shape)
+  }
+  /// Even, and small enough for a core's cache.
+  private static let piece = 1 << 14
 
   /// Uniforms on [0, 1), `[groups·particles] + event`.
   public mutating func uniform(
