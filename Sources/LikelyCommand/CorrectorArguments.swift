@@ -45,6 +45,9 @@ struct CorrectorArguments: ParsableArguments {
       "\(CorrectorOptions.WeightRule.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "rule"))
   var weights = CorrectorOptions.WeightRule.left
 
+  @Flag(help: "Move a drift along x from the weights to the path, fitted to every group at every step.")
+  var controlVariate = false
+
   @Option(
     help: ArgumentHelp("Largest step of a log-weight around its group's mean; biased.", valueName: "c"))
   var clamp: Double?
@@ -75,7 +78,7 @@ struct CorrectorArguments: ParsableArguments {
     (options.particles, options.groups, options.steps) = (particles, groups, steps)
     (options.spacing, options.end, options.threshold) = (spacing, end, threshold)
     (options.resampling, options.rule, options.clamp) = (resampling, weights, clamp)
-    options.isCorrected = correction
+    (options.isCorrected, options.usesControlVariate) = (correction, controlVariate)
     let times = window.split(separator: ",").compactMap { Double($0) }
     guard times.count == 2, times[0] <= times[1] else {
       throw UsageError(
@@ -200,6 +203,8 @@ func compose(
     ("groups", .integer(options.groups)), ("steps", .integer(options.steps)),
     ("resamplings", .integer(result.trace.resamplings.count)),
     ("least_ess_share", .number(shares.min() ?? 1)),
+    ("distinct_ancestors", .array(result.distinctAncestors.map { .integer($0) })),
+    ("start_variance", .number(result.startVariance)),
     ("clamped_share", .number(result.clampedShare)), ("largest_increment", .number(result.largestIncrement)),
     ("log_evidence", .number(result.logEvidence.value)),
     ("log_evidence_error", .number(result.logEvidence.standardError)),

@@ -35,25 +35,21 @@ struct NetworkArguments: ParsableArguments {
   func options() throws -> NetworkOptions {
     NetworkOptions(
       architecture: net, width: width, depth: depth, activation: activation, timeEmbedding: timeEmbedding,
-      imageShape: try shape(), pointShape: try cloud())
+      imageShape: try shape(imageShape, "--image-shape", "channels×height×width", "1x8x8"),
+      pointShape: try shape(points, "--points", "points×dimensions", "13x3"))
   }
 
-  private func cloud() throws -> [Int]? {
-    guard let points else { return nil }
-    let parts = points.split { "x×X".contains($0) }.compactMap { Int($0) }
-    guard parts.count == 2, parts.allSatisfy({ $0 > 0 }) else {
-      throw UsageError("--points \(points): points×dimensions is expected, such as 13x3")
+  /// Sizes with × between them, as many as the example has.
+  private func shape(_ text: String?, _ option: String, _ expected: String, _ example: String) throws
+    -> [Int]?
+  {
+    guard let text else { return nil }
+    func sizes(_ text: String) -> [Int] { text.split { "x×X".contains($0) }.compactMap { Int($0) } }
+    let found = sizes(text)
+    guard found.count == sizes(example).count, found.allSatisfy({ $0 > 0 }) else {
+      throw UsageError("\(option) \(text): \(expected) is expected, such as \(example)")
     }
-    return parts
-  }
-
-  private func shape() throws -> [Int]? {
-    guard let imageShape else { return nil }
-    let parts = imageShape.split { "x×X".contains($0) }.compactMap { Int($0) }
-    guard parts.count == 3, parts.allSatisfy({ $0 > 0 }) else {
-      throw UsageError("--image-shape \(imageShape): channels×height×width is expected, such as 1x8x8")
-    }
-    return parts
+    return found
   }
 }
 

@@ -20,12 +20,12 @@ struct CorrectorPotential: Potential {
     of state: CorrectorState, at step: Int, remembering memory: inout Tensor?, _ shape: ParticleShape,
     using random: inout GroupRandom
   ) -> Tensor? {
-    guard options.isCorrected else { return nil }
+    guard options.isCorrected, options.rule != .density else { return nil }
     // The step ahead at its left end, or half of both steps that meet here.
     let parts: [(k: Int, share: Double)] =
       options.rule == .left ? [(step, 1)] : [(step - 1, 0.5), (step, 0.5)]
     let terms = parts.filter { (0..<grid.steps).contains($0.k) }.map {
-      increment(state, step, $0.k) * $0.share
+      target.increment(of: state, on: grid, at: step, over: $0.k) * $0.share
     }
     guard var total = terms.first else { return nil }
     for term in terms.dropFirst() { total = total + term }
@@ -40,36 +40,45 @@ struct CorrectorPotential: Potential {
     observe(total.abs().max().item(), (centred.abs() .> limit).to(.double).mean().item())
     return (centred.clamp(-limit, limit) + mean).reshape(shape.rows)
   }
+}
 
+extension ComposedTarget {
   /// g dt over step k at the state of time `step`.
-  func increment(_ state: CorrectorState, _ step: Int, _ k: Int) -> Tensor {
+  func increment(of state: CorrectorState, on grid: DiffusionGrid, at step: Int, over k: Int) -> Tensor {
     let (drift, variance) = (grid.driftOfStep(k), grid.varianceOfStep(k))
-    let d = Double(target.experts.freedom)
-    let total = target.exponents(grid.times[step]).reduce(0, +)
+    let d = Double(experts.freedom)
+    let total = exponents(grid.times[step]).reduce(0, +)
     var g = state.disagreement * (0.5 * variance) + (total - 1) * d * drift
-    if case .varying(let exponents) = target.exponents, let logDensities = state.logDensities {
+    if case .varying(let exponents) = exponents, let logDensities = state.logDensities {
       let (now, next) = (exponents(grid.times[k]), exponents(grid.times[k + 1]))
       let change = Tensor(zip(next, now).map(-), device: logDensities.device)
       g = g + logDensities.matmul(change)
     }
-    if let tilt = target.tilt, let reward = state.reward, let gradient = state.rewardGradient {
+    if let tilt, let reward = state.reward, let gradient = state.rewardGradient {
       let strength = tilt.strength(grid.times[step])
       let change = tilt.strength(grid.times[k + 1]) - tilt.strength(grid.times[k])
       let direction = (state.combined * (0.5 * variance)).adding(state.x, scaledBy: -drift)
       g = g + reward * change + eventSum(gradient * direction) * strength
     }
+    if let contraction = state.contraction {
+      g = g + contraction * contractionShare(of: state, on: grid, at: step, over: k)
+    }
     return g
   }
-}
 
-extension ComposedTarget {
+  /// σ² dt (d + x·∇U): what a drift of σ² x adds to g dt over step k.
+  func contractionShare(of state: CorrectorState, on grid: DiffusionGrid, at step: Int, over k: Int) -> Tensor
+  {
+    let along = eventSum(state.x * state.targetScore(self, at: grid.times[step]))
+    return (along + Double(experts.freedom)) * grid.varianceOfStep(k)
+  }
+
   /// g at rows x, `[n]`, per unit of the schedule's time.
   package func weightRate(_ x: Tensor, _ schedule: NoiseSchedule, at time: Double) throws -> Tensor {
     // One tiny step around the time.
     let h = 1e-6
     let grid = DiffusionGrid(schedule, steps: 1, start: time, end: time - h)
     let state = try CorrectorPath(target: self, grid: grid).evaluated(x)
-    let potential = CorrectorPotential(target: self, grid: grid, options: CorrectorOptions()) { _, _ in }
-    return potential.increment(state, 0, 0) / h
+    return increment(of: state, on: grid, at: 0, over: 0) / h
   }
 }

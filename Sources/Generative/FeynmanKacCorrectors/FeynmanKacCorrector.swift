@@ -11,6 +11,9 @@ public struct CorrectorOptions: Sendable, Hashable {
     case left
     /// The mean of both ends, with no further evaluation.
     case trapezoid
+    /// Not g but the target's densities at both ends of a step weigh it: exact for steps of any length, where all experts
+    /// know their densities.
+    case density
   }
 
   public var particles = 2000
@@ -28,6 +31,9 @@ public struct CorrectorOptions: Sendable, Hashable {
   public var rule = WeightRule.left
   /// Largest deviation of an increment from its group's mean. It makes high dimensions run, at the price of a bias.
   public var clamp: Double?
+  /// Whether a drift c σ² x is moved from the weights to the path, c by least squares over a group at every step, so that
+  /// its weights vary least. One number is fitted to a group's particles: take hundreds.
+  public var usesControlVariate = false
   /// Without the correction every particle has the same weight, and the law is wrong.
   public var isCorrected = true
   /// Whether a group with fewer than two effective particles is an error.
@@ -44,6 +50,19 @@ public struct CorrectorOptions: Sendable, Hashable {
     try require(steps >= 1, "steps", steps, "at least 1")
     try require(end >= 0 && end < 1, "end", end, "a time in [0, 1)")
     try require(threshold >= 0 && threshold.isFinite, "threshold", threshold, "a share ≥ 0 of the particles")
+    try require(
+      !usesControlVariate || (rule == .left && isCorrected), "control-variate", "on",
+      "weights by the rule left, whose increments it fits")
+    try require(
+      clamp == nil || rule != .density, "clamp", clamp ?? 0,
+      "none with weights by density, which have no increments")
+    if rule == .density {
+      let probe = Tensor.zeros([1] + target.experts.eventShape, dtype: target.experts.dtype)
+      try require(
+        target.experts.logDensities(probe, at: DiffusionLevel(signal: 1, noise: 1)) != nil, "weights",
+        "density",
+        "left or trapezoid, as not all experts know their densities")
+    }
     try require(clamp.map { $0 > 0 } ?? true, "clamp", clamp ?? 0, "a positive number")
     let z = target.extraNoise
     try require(z > 0 && z.isFinite, "extra-noise", z, "a positive number")
@@ -59,6 +78,8 @@ public struct CorrectorResult: Sendable {
   public let times: [Double]
   /// log of the normaliser of the product of the experts' noise, N(0, σ̃²I)^B.
   public let logNormaliserOfNoise: Double
+  /// The variance of every coordinate where particles start, σ̃²/B.
+  public let startVariance: Double
   /// The largest |g dt|, and the share of increments that were clamped.
   public let largestIncrement: Double
   public let clampedShare: Double
@@ -67,6 +88,13 @@ public struct CorrectorResult: Sendable {
 
   /// log Z of the composition relative to its noise: the mean over groups, on the scale of Z.
   public var logEvidence: Estimate { logMeanExpEstimate(particles.logEvidence) }
+
+  /// How many of its particles at the start a group's last ones descend from.
+  public var distinctAncestors: [Int] {
+    let n = particles.shape.particles
+    let roots = trace.roots(particles.shape)
+    return (0..<particles.shape.groups).map { Set(roots[$0 * n..<($0 + 1) * n]).count }
+  }
 
   /// E of a function of rows, `[n]`, by the weights: the mean over groups.
   public func mean(of function: (Tensor) -> Tensor) -> Estimate {
@@ -118,7 +146,9 @@ public func correct(
     resampling: options.resampling, threshold: options.threshold, schedule: active)
   let canCollapse = options.isCorrected && options.stopsOnCollapse && options.threshold > 0
   engine.leastEffectiveSampleSize = canCollapse && options.particles >= 8 ? 2 : nil
-  let path = CorrectorPath(target: target, grid: grid)
+  let path = CorrectorPath(
+    target: target, grid: grid, weighsByDensity: options.isCorrected && options.rule == .density,
+    usesControlVariate: options.usesControlVariate)
   let result: ParticleResult<CorrectorState>
   do {
     result = try withoutGradient { try engine.run(path, potential, shape, random: random) }
@@ -131,7 +161,7 @@ public func correct(
   return CorrectorResult(
     particles: result.particles.map(\.x), trace: result.trace, times: grid.times,
     logNormaliserOfNoise: 0.5 * d * ((1 - total) * log(2 * .pi * variance) - log(total)),
-    largestIncrement: largest, clampedShare: clamped,
+    startVariance: variance / total, largestIncrement: largest, clampedShare: clamped,
     modelEvaluations: (options.steps + 1) * shape.rows * target.experts.count)
 }
 

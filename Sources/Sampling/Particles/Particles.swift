@@ -118,6 +118,15 @@ public struct ParticleTrace: Sendable {
   public internal(set) var effectiveSampleSizes: [[Double]] = []
   /// The indices after which some group was resampled, with the ancestors.
   public internal(set) var resamplings: [(step: Int, ancestors: Ancestors)] = []
+
+  /// Of every final row the particle at the start that it descends from, in 0..<particles.
+  public func roots(_ shape: ParticleShape) -> [Int] {
+    let n = shape.particles
+    let start = (0..<shape.groups).flatMap { _ in 0..<n }
+    return resamplings.reduce(start) { roots, resampling in
+      resampling.ancestors.particles.enumerated().map { roots[$0 / n * n + $1] }
+    }
+  }
 }
 
 /// The end of a run.
@@ -125,19 +134,20 @@ public struct ParticleResult<State: ParticleState>: Sendable {
   public let particles: Particles<State>
   public let trace: ParticleTrace
 
+  /// The same run with other states.
+  public func map<Other: ParticleState>(_ transform: (State) throws -> Other) rethrows -> ParticleResult<
+    Other
+  > {
+    ParticleResult<Other>(particles: try particles.map(transform), trace: trace)
+  }
+
   /// log of the mean of the groups' Ẑ, with the standard error of the mean relative to it.
   ///
   /// Ẑ is unbiased, its logarithm is not: groups are averaged before the logarithm is taken.
   public var logEvidence: Estimate { logMeanExpEstimate(particles.logEvidence) }
 
   /// Of every final row the particle at the start that it descends from, in 0..<particles.
-  public var roots: [Int] {
-    let n = particles.shape.particles
-    let start = (0..<particles.shape.groups).flatMap { _ in 0..<n }
-    return trace.resamplings.reduce(start) { roots, resampling in
-      resampling.ancestors.particles.enumerated().map { roots[$0 / n * n + $1] }
-    }
-  }
+  public var roots: [Int] { trace.roots(particles.shape) }
 }
 
 /// log of the mean of eˣ with its standard error by the delta method: that of the mean, relative to it.
