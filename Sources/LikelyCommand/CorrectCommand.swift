@@ -64,13 +64,19 @@ struct CorrectProduct: ParsableCommand {
     commandName: "product",
     abstract: "Draws Π qᵢ^βᵢ: rows that several models agree on.",
     discussion: """
+      Products of models of texts go to a .jsonl file; of the options below they take --particles, --groups, --steps,
+      --threshold and --resampling.
+
       Example:
         likely diffusion train --data toy:moons --out runs/d
         likely diffusion train --data toy:ring --scale-of runs/d --out runs/r
         likely correct product runs/d runs/r --out both.csv
       """)
 
-  @Argument(help: ArgumentHelp("Run folders of `diffusion train`, or mixtures (.json).", valueName: "model"))
+  @Argument(
+    help: ArgumentHelp(
+      "Run folders of `diffusion train`, or mixtures (.json); or all of `text-diffusion train`.",
+      valueName: "model"))
   var models: [String]
 
   @Option(
@@ -80,15 +86,16 @@ struct CorrectProduct: ParsableCommand {
   @OptionGroup var corrector: CorrectorArguments
   @OptionGroup var common: CommonOptions
 
-  @Option(help: ArgumentHelp("File to write, .csv or .npy.", valueName: "file"))
+  @Option(help: ArgumentHelp("File to write, .csv or .npy; .jsonl of texts.", valueName: "file"))
   var out: String
 
   func run() throws {
-    try requireRowFile(out)
     let parts = exponents?.split(separator: ",").map { Double($0) } ?? models.map { _ in 1 }
     guard parts.count == models.count, parts.allSatisfy({ $0 != nil }) else {
       throw UsageError("--exponents \(exponents ?? ""): \(models.count) numbers are expected, one a model")
     }
+    if try areTexts() { return try runTexts(parts.map { $0! }) }
+    try requireRowFile(out)
     let experts = try LoadedExperts(models, classes: models.map { _ in nil }, corrector, on: common.target)
     try compose(
       experts, .product(experts.models, exponents: parts.map { $0! }), corrector, common, out: out)

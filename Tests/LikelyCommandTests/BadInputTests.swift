@@ -205,6 +205,26 @@ struct Mistake: CustomTestStringConvertible, Sendable {
     Mistake("an interpolant to sample", "diffusion sample model --out new.csv", 65, "diffusion train"),
     Mistake("unknown sampler", "diffusion sample model --sampler ddim:2 --out new.csv", 64, "ddim:2"),
     Mistake(
+      "points without a shape", "diffusion train --data two.csv --net equivariant --no-standardise --out new",
+      64,
+      "points", "2 numbers"),
+    Mistake(
+      "a shape that is none", "diffusion train --data two.csv --net equivariant --points 13 --out new", 64,
+      "--points 13", "13x3"),
+    Mistake(
+      "points with scales", "diffusion train --data two.csv --net equivariant --points 2x1 --out new", 64,
+      "standardise", "off"),
+    Mistake(
+      "points of an interpolant", "interpolant train --data two.csv --net equivariant --points 2x1 --out new",
+      64, "--net", "equivariant"),
+    Mistake(
+      "a clamp without increments",
+      "correct anneal mixture.json --exponent 2 --weights density --clamp 1 --out new.csv", 64, "clamp"),
+    Mistake(
+      "a control variate of densities",
+      "correct anneal mixture.json --exponent 2 --weights density --control-variate --out new.csv", 64,
+      "control-variate"),
+    Mistake(
       "a gradient of an interpolant", "steer run model --reward linear:1,1 --gradient 1 --out new.csv", 64,
       "gradient", "0"),
     Mistake(

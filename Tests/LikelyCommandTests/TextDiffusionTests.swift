@@ -55,6 +55,30 @@ import Testing
     }
   }
 
+  @Test("a product of two models of texts is drawn with weights, and one of a text and a table is refused")
+  func product() throws {
+    try withModel { folder in
+      let product = [
+        "correct", "product", "model", "model", "--exponents", "1,0.5", "--groups", "2", "-n", "6", "--steps",
+        "4",
+      ]
+      let outcome = try Program.run(product + ["--out", "both.jsonl"], in: folder)
+      #expect(outcome.status == 0 && outcome.output.contains("12 texts written"), "\(outcome.error)")
+      let rows = try lines("both.jsonl", in: folder)
+      let weights = rows.compactMap { $0["weight"] as? Double }
+      #expect(rows.count == 12 && abs(weights.reduce(0, +) - 2) < 1e-9)
+      let json = try Program.run(product + ["--out", "more.jsonl", "--json"], in: folder)
+      #expect(json.status == 0 && json.output.contains("\"log_evidence\""), "\(json.error)")
+      for (arguments, reason) in [
+        (["--out", "both.csv"], ".jsonl"), (["mixture.json", "--out", "x.jsonl"], "no product"),
+      ] {
+        let refused = try Program.run(
+          ["correct", "product", "model", "model"] + arguments, in: folder)
+        #expect(refused.status == 64 && refused.error.contains(reason), "\(refused.error)")
+      }
+    }
+  }
+
   @Test("a finished run is not overwritten, and resuming it gives the same bits")
   func resume() throws {
     try withModel { folder in

@@ -106,6 +106,9 @@ public struct DiffusionTraining {
     columns: [String]? = nil, standardiser: Standardiser? = nil, device: Device = .cpu
   ) throws {
     try options.validate(dimension: target.dimension)
+    guard standardiser == nil || options.network.architecture != .equivariant else {
+      throw DiffusionError.option("scale-of", "given", "none with points, which have one scale")
+    }
     (self.options, self.target, self.classes, self.device) = (options, target, classes, device)
     self.columns = columns ?? (0..<target.dimension).map { "x\($0 + 1)" }
     random = RandomSource(seed: options.seed)
