@@ -97,7 +97,7 @@ struct OverheadTask: ParsableCommand {
       return
     }
     var training = DiffusionOptions()
-    training.network = NetworkOptions(architecture: .unet, width: 32, imageShape: [1, 16, 16])
+    training.network = NetworkOptions(architecture: .unet, width: 44, imageShape: [1, 16, 16])
     let rows = Tensor.zeros([2, 256], dtype: .double)
     let network = try DiffusionTraining(training, target: .rows(rows)).makeModel()
     let parameters = network.network.trainableParameters.reduce(0) { $0 + $1.value.count }

@@ -63,6 +63,26 @@ struct LinearGaussianPotential: Potential {
   private let model = LinearGaussian(observations: [0.3, -0.8, 1.9, 2.4, 0.2, -1.3, -0.5, 0.9])
 
   @Test(
+    "normals of small, middle and large groups are normal, new at every call, and each group's own",
+    arguments: [10, 3000, 50_001])
+  func normals(particles: Int) {
+    let source = RandomSource(seed: 9)
+    var pair = GroupRandom(source, groups: 2)
+    let draws = (0..<4).map { _ in pair.normal(particles: particles, event: [], dtype: .double) }
+    let pooled = Tensor.concatenate(draws)
+    let law = try! Normal(mean: 0.0, standardDeviation: 1.0)
+    #expect(kolmogorovSmirnov(pooled) { law.cdf($0) }.pValue > 1e-6)
+    let correlation = Estimate(meanOf: (draws[0] * draws[1]).doubles)
+    #expect(abs(correlation.value) < 5 * correlation.standardError)
+    let neighbours = Estimate(meanOf: (pooled[0..<pooled.count - 1] * pooled[1..<pooled.count]).doubles)
+    #expect(abs(neighbours.value) < 5 * neighbours.standardError)
+    #expect(Set(pooled.doubles).count == pooled.count)
+    var alone = GroupRandom(source, groups: 1, first: 1)
+    let second = alone.normal(particles: particles, event: [], dtype: .double)
+    #expect(second.isEqual(to: draws[0][particles..<2 * particles]))
+  }
+
+  @Test(
     "the mean of Ẑ is Z for every scheme, threshold, schedule and number of particles",
     arguments: Resampling.allCases, [1, 2, 5, 32])
   func unbiased(scheme: Resampling, particles: Int) throws {

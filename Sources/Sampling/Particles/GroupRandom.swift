@@ -30,44 +30,51 @@ public struct GroupRandom: Sendable {
   public mutating func normal(
     particles: Int, event: [Int], dtype: DType = .float, device: Device = .cpu
   ) -> Tensor {
-    draws(particles, event, dtype, device, wholesale: { Self.normals(&$0, $1, dtype) }) { stream, values in
-      // Box and Muller's pairs.
-      for i in stride(from: 0, to: values.count, by: 2) {
-        let radius = (-2 * Double.log(1 - stream.uniform())).squareRoot()
-        let angle = 2 * Double.pi * stream.uniform()
-        values[i] = radius * .cos(angle)
-        if i + 1 < values.count { values[i + 1] = radius * .sin(angle) }
-      }
+    let perGroup = event.reduce(particles, *)
+    guard perGroup < Self.few else {
+      return wholesale([particles] + event, device) { Self.normals(&$0, $1, dtype) }
     }
+    // Pairs of uniforms number by number, and of normals for all groups at once.
+    let pairs = (perGroup + 1) / 2
+    let uniforms = each(2 * pairs) { $0.uniform() }.reshape(groups, pairs, 2).split(1, axis: 2)
+    let normals = Self.boxMuller(uniforms[0], uniforms[1], axis: 2).reshape(groups, 2 * pairs)
+    return normals.slice(axis: 1, start: 0, end: perGroup).reshape([groups * particles] + event)
+      .to(dtype, device: device)
   }
 
-  /// libtorch draws normals of double precision one by one; from many on, Box and Muller's pairs are made of its
-  /// vectorised functions instead, in pieces with streams of their own that are worked on side by side.
+  /// Pairs of independent normals from pairs of uniforms, joined along an axis.
+  private static func boxMuller(_ first: Tensor, _ second: Tensor, axis: Int) -> Tensor {
+    let radius = ((-first).log1p() * -2).sqrt()
+    let angle = second * (2 * Double.pi)
+    return .concatenate([radius * angle.cos(), radius * angle.sin()], axis: axis)
+  }
+
+  /// libtorch draws normals of double precision one by one; from many on, they are made in pieces with streams of their
+  /// own that are worked on side by side.
   private static func normals(_ stream: inout RandomSource, _ shape: [Int], _ dtype: DType) -> Tensor {
     let count = shape.reduce(1, *)
-    guard dtype == .double, count >= 2 * piece else { return stream.normal(shape, dtype: dtype) }
-    let source = stream.split("normals")
-    let base = source.split(Int(truncatingIfNeeded: stream.next()))
+    guard dtype == .double, count >= 4 * piece else { return stream.normal(shape, dtype: dtype) }
+    let source = stream.split("normals").split(Int(truncatingIfNeeded: stream.next()))
     let parts = concurrently((count + piece - 1) / piece) { index -> Tensor in
-      var own = base.split(index)
+      var own = source.split(index)
       let pairs = (min(piece, count - index * piece) + 1) / 2
-      let uniforms = own.uniform([2, pairs], dtype: .double)
-      let radius = ((-uniforms[0]).log1p() * -2).sqrt()
-      let angle = uniforms[1] * (2 * Double.pi)
-      return .concatenate([radius * angle.cos(), radius * angle.sin()])
+      let uniforms = Tensor(own.uniforms(2 * pairs), shape: [2, pairs])
+      return boxMuller(uniforms[0], uniforms[1], axis: 0)
     }
     return Tensor.concatenate(parts)[0..<count].reshape(shape)
   }
   /// Even, and small enough for a core's cache.
-  private static let piece = 1 << 14
+  private static let piece = 1 << 13
 
   /// Uniforms on [0, 1), `[groups·particles] + event`.
   public mutating func uniform(
     particles: Int, event: [Int] = [], dtype: DType = .double, device: Device = .cpu
   ) -> Tensor {
-    draws(particles, event, dtype, device, wholesale: { $0.uniform($1, dtype: dtype) }) { stream, values in
-      for i in values.indices { values[i] = stream.uniform() }
+    let perGroup = event.reduce(particles, *)
+    guard perGroup < Self.few else {
+      return wholesale([particles] + event, device) { $0.uniform($1, dtype: dtype) }
     }
+    return each(perGroup) { $0.uniform() }.reshape([groups * particles] + event).to(dtype, device: device)
   }
 
   /// One category a row from `[groups·particles, categories]` weights ≥ 0 of any scale, as `Int64` `[rows]`.
@@ -78,24 +85,25 @@ public struct GroupRandom: Sendable {
     return cumulated.searchSorted(reached, right: true).squeeze(1).clamp(0, Double(weights.size(1) - 1))
   }
 
-  /// Small groups are drawn number by number into one array; large ones by libtorch, a call a group. Which of the
-  /// two depends on the group's own size alone.
-  private mutating func draws(
-    _ particles: Int, _ event: [Int], _ dtype: DType, _ device: Device,
-    wholesale: (inout RandomSource, [Int]) -> Tensor,
-    each: (inout RandomSource, UnsafeMutableBufferPointer<Double>) -> Void
+  /// Groups with fewer numbers are drawn number by number into one array, larger ones by libtorch, a call a group. Which
+  /// of the two depends on the group's own size alone.
+  private static let few = 1024
+
+  private mutating func wholesale(
+    _ shape: [Int], _ device: Device, _ draw: (inout RandomSource, [Int]) -> Tensor
   ) -> Tensor {
-    let perGroup = event.reduce(particles, *)
-    if perGroup >= 1024 {
-      let parts = streams.indices.map { wholesale(&streams[$0], [particles] + event) }
-      return (parts.count == 1 ? parts[0] : .concatenate(parts)).to(device: device)
-    }
-    var values = [Double](repeating: 0, count: groups * perGroup)
-    values.withUnsafeMutableBufferPointer { values in
+    let parts = streams.indices.map { draw(&streams[$0], shape) }
+    return (parts.count == 1 ? parts[0] : .concatenate(parts)).to(device: device)
+  }
+
+  /// `[groups·count]`, `Double`.
+  private mutating func each(_ count: Int, _ draw: (inout RandomSource) -> Double) -> Tensor {
+    let values = [Double](unsafeUninitializedCapacity: groups * count) { values, initialised in
       for g in streams.indices {
-        each(&streams[g], UnsafeMutableBufferPointer(rebasing: values[g * perGroup..<(g + 1) * perGroup]))
+        for i in 0..<count { values[g * count + i] = draw(&streams[g]) }
       }
+      initialised = groups * count
     }
-    return Tensor(values, shape: [groups * particles] + event).to(dtype, device: device)
+    return Tensor(values)
   }
 }

@@ -79,12 +79,17 @@ public struct Particles<State: ParticleState>: Sendable {
     ancestors.reserveCapacity(shape.rows)
     var isChosen = [Bool](repeating: false, count: shape.groups)
     for group in chosen { isChosen[group] = true }
-    for group in 0..<shape.groups {
-      if isChosen[group] {
-        ancestors += scheme.ancestors(Array(weights[group * n..<(group + 1) * n]), using: &random[group])
-        earlierEvidence[group] = evidence[group]
-      } else {
-        ancestors += 0..<n
+    if shape.groups == 1 {
+      ancestors = scheme.ancestors(weights, using: &random[0])
+      earlierEvidence[0] = evidence[0]
+    } else {
+      for group in 0..<shape.groups {
+        if isChosen[group] {
+          ancestors += scheme.ancestors(Array(weights[group * n..<(group + 1) * n]), using: &random[group])
+          earlierEvidence[group] = evidence[group]
+        } else {
+          ancestors += 0..<n
+        }
       }
     }
     let result = Ancestors(particles: ancestors, shape: shape, groups: chosen)
@@ -106,6 +111,7 @@ public struct Ancestors: Sendable, Hashable {
 
   /// Of every row the row it came from, `[rows]`.
   var rows: Tensor {
+    if shape.groups == 1 { return Tensor(particles) }
     let own = Tensor(particles).reshape(shape.groups, shape.particles)
     let first = Tensor.range(to: Double(shape.rows), by: Double(shape.particles))
     return (own + first.unsqueeze(1)).reshape(-1)
