@@ -122,7 +122,8 @@ struct Compare: ParsableCommand {
     }
   }
 
-  /// What steering adds to the draws it steers: the median of the rounds of one process.
+  /// What steering adds to the draws it steers, and correctors to their scores: the median of the rounds of one process,
+  /// many where a round takes a tenth of a second.
   private func overheads() throws -> [(name: String, share: Double, holds: Bool, text: String)] {
     try [
       ("unet", "overhead of steering a U-Net, 64 particles", 0.03),
@@ -131,7 +132,9 @@ struct Compare: ParsableCommand {
     ]
     .filter { only.isEmpty || "overhead, \($0.0)".contains(only) }
     .map { model, what, bar in
-      let facts = try task("overhead", "--model", model, "--rounds", "\(2 * rounds + 1)").run()
+      let facts = try task(
+        "overhead", "--model", model, "--rounds", "\((model == "mixture" ? 20 : 2) * rounds + 1)"
+      ).run()
       let share = facts["share"] ?? .nan
       let size = facts["parameters"].map { " of \(Int($0)) parameters" } ?? ""
       func percent(_ x: Double) -> String { String(format: "%.1f %%", 100 * x) }
