@@ -161,7 +161,7 @@ public struct FeynmanKacCorrectors: Experiment {
       columns: [.text("β"), .text("z"), .text("corrected"), .number("mean"), .number("largest")])
     var panels: [(title: String, plot: Plot)] = []
     for (β, bar, floor) in [(2.0, 0.10, 0.22), (3.0, 0.18, 0.35)] {
-      let masses = Self.occupancy(of: mixture, exponent: β)
+      let masses = Self.modeMasses(of: mixture, exponent: β)
       for (z, isCorrected) in [(1.0, false), (1, true), (3, true)] {
         var target = try ComposedTarget.annealed(MixtureDenoiser(mixture), exponent: β)
         target.extraNoise = z
@@ -221,7 +221,7 @@ public struct FeynmanKacCorrectors: Experiment {
   }
 
   /// The mass of q^β around every mode, on a grid of 0.1 over [−60, 60]².
-  private static func occupancy(of mixture: GaussianMixture, exponent β: Double) -> Tensor {
+  private static func modeMasses(of mixture: GaussianMixture, exponent β: Double) -> Tensor {
     let axis = Tensor((0..<1200).map { -59.95 + 0.1 * Double($0) })
     var masses = Tensor.zeros([mixture.components], dtype: .double)
     for start in stride(from: 0, to: 1200, by: 60) {
@@ -244,9 +244,9 @@ public struct FeynmanKacCorrectors: Experiment {
     let n = result.particles.shape.particles
     let weights = result.particles.weights
     return (0..<result.particles.shape.groups).map { group in
-      let found = Tensor.zeros(like: masses).indexAdd(
-        axis: 0, modes[group * n..<(group + 1) * n], weights[group])
-      return 0.5 * (found - masses).abs().sum().item()
+      let found = occupancy(
+        modes[group * n..<(group + 1) * n], count: masses.count, logWeights: weights[group].log())
+      return totalVariationDistance(found, masses)
     }
   }
 
