@@ -40,6 +40,9 @@ extension TextSteeringArguments {
   func steering(_ model: MaskedTextModel, _ arguments: SteeringArguments, _ random: RandomSource) throws
     -> (SteeringOptions, RandomSource) throws -> SteeringResult
   {
+    if let batch = arguments.modelBatch {
+      throw UsageError("--model-batch \(batch): only diffusion models of rows take it; leave it out")
+    }
     let reward = try textReward(arguments.reward, model.vocabulary)
     let sampler = try model.sampler(prompt: prompt ?? "")
     let intermediate: IntermediateReward

@@ -54,6 +54,9 @@ enum SteerableModel {
       if let kind = arguments.intermediate, kind != .denoised {
         throw UsageError("--intermediate \(kind.rawValue): interpolants take denoised")
       }
+      if let batch = arguments.modelBatch {
+        throw UsageError("--model-batch \(batch): only diffusion models of rows take it; leave it out")
+      }
       let condition = try sampler.className.map { try model.condition(class: $0, count: 1) }
       return { options, random in
         try model.steer(

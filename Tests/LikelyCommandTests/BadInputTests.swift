@@ -233,6 +233,9 @@ struct Mistake: CustomTestStringConvertible, Sendable {
     Mistake(
       "a density that is not there", "steer run model --reward model:nowhere --out new.csv", 66, "nowhere"),
     Mistake(
+      "a batch of an interpolant", "steer run model --reward linear:1,1 --model-batch 9 --out new.csv", 64,
+      "--model-batch 9", "diffusion"),
+    Mistake(
       "a batch of none", "steer run model --reward linear:1,1 --reward-batch 0 --out new.csv", 64,
       "reward batch", "at least 1"),
     Mistake("sizes", "steer compare model --reward linear:1,1 --sizes 2,0", 64, "--sizes 2,0"),
