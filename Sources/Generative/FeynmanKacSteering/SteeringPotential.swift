@@ -33,12 +33,12 @@ public enum SteeringPotentialKind: String, Sendable, Hashable, CaseIterable, Cod
   case importance
 }
 
-/// What a particle remembers of its rewards, `[rows]` each.
+/// What a particle remembers of its rewards, `[rows]` each: only what its potential asks for.
 public struct SteeringMemory: ParticleState {
-  /// The reward where the potential last acted.
-  var previous: Tensor
-  /// The largest reward, or the sum of rewards.
-  var running: Tensor
+  /// The reward where `difference` last acted.
+  var previous: Tensor?
+  /// The largest reward of `max`, or the sum of rewards of `sum`.
+  var running: Tensor?
   /// Σ log G of the particle's own past.
   var paid: Tensor
 
@@ -52,8 +52,14 @@ extension SteeringPotentialKind {
   /// - Parameter floor: the reward before the first.
   func initialMemory(_ rows: Int, floor: Double) -> SteeringMemory {
     let start = Tensor.full([rows], floor, dtype: .double)
-    let zero = Tensor.zeros([rows], dtype: .double)
-    return SteeringMemory(previous: start, running: self == .max ? start : zero, paid: zero)
+    var memory = SteeringMemory(paid: .zeros([rows], dtype: .double))
+    switch self {
+    case .difference: memory.previous = start
+    case .max: memory.running = start
+    case .sum: memory.running = memory.paid
+    case .reward, .importance: break
+    }
+    return memory
   }
 
   /// log G for rewards r, `[rows]` in `Double`.
@@ -66,14 +72,16 @@ extension SteeringPotentialKind {
     switch (self, isLast) {
     case (_, true): increment = scaled - memory.paid
     case (.difference, _):
-      increment = scaled - Self.scaled(memory.previous, by: λ)
+      increment = scaled - Self.scaled(memory.previous!, by: λ)
       memory.previous = r
     case (.max, _):
-      memory.running = memory.running.maximum(r)
-      increment = Self.scaled(memory.running, by: λ)
+      let running = memory.running!.maximum(r)
+      memory.running = running
+      increment = Self.scaled(running, by: λ)
     case (.sum, _):
-      memory.running = memory.running + r
-      increment = Self.scaled(memory.running, by: λ)
+      let running = memory.running! + r
+      memory.running = running
+      increment = Self.scaled(running, by: λ)
     case (.reward, _): increment = scaled
     case (.importance, _): increment = .zeros(like: r)
     }

@@ -36,17 +36,18 @@ public struct GroupRandom: Sendable {
     }
     // Pairs of uniforms number by number, and of normals for all groups at once.
     let pairs = (perGroup + 1) / 2
-    let uniforms = each(2 * pairs) { $0.uniform() }.reshape(groups, pairs, 2).split(1, axis: 2)
-    let normals = Self.boxMuller(uniforms[0], uniforms[1], axis: 2).reshape(groups, 2 * pairs)
+    let uniforms = each(2 * pairs).reshape(groups, pairs, 2).split(1, axis: 2)
+    let normals = Tensor.concatenate(Self.boxMuller(uniforms[0], uniforms[1]), axis: 2)
+      .reshape(groups, 2 * pairs)
     return normals.slice(axis: 1, start: 0, end: perGroup).reshape([groups * particles] + event)
       .to(dtype, device: device)
   }
 
-  /// Pairs of independent normals from pairs of uniforms, joined along an axis.
-  private static func boxMuller(_ first: Tensor, _ second: Tensor, axis: Int) -> Tensor {
+  /// Independent normals from independent uniforms, two tensors of them.
+  private static func boxMuller(_ first: Tensor, _ second: Tensor) -> [Tensor] {
     let radius = ((-first).log1p() * -2).sqrt()
     let angle = second * (2 * Double.pi)
-    return .concatenate([radius * angle.cos(), radius * angle.sin()], axis: axis)
+    return [radius * angle.cos(), radius * angle.sin()]
   }
 
   /// libtorch draws normals of double precision one by one; from many on, they are made in pieces with streams of their
@@ -55,13 +56,13 @@ public struct GroupRandom: Sendable {
     let count = shape.reduce(1, *)
     guard dtype == .double, count >= 4 * piece else { return stream.normal(shape, dtype: dtype) }
     let source = stream.split("normals").split(Int(truncatingIfNeeded: stream.next()))
-    let parts = concurrently((count + piece - 1) / piece) { index -> Tensor in
+    let parts = concurrently((count + piece - 1) / piece) { index -> [Tensor] in
       var own = source.split(index)
       let pairs = (min(piece, count - index * piece) + 1) / 2
       let uniforms = Tensor(own.uniforms(2 * pairs), shape: [2, pairs])
-      return boxMuller(uniforms[0], uniforms[1], axis: 0)
+      return boxMuller(uniforms[0], uniforms[1])
     }
-    return Tensor.concatenate(parts)[0..<count].reshape(shape)
+    return Tensor.concatenate(parts.flatMap(\.self))[0..<count].reshape(shape)
   }
   /// Even, and small enough for a core's cache.
   private static let piece = 1 << 13
@@ -74,7 +75,7 @@ public struct GroupRandom: Sendable {
     guard perGroup < Self.few else {
       return wholesale([particles] + event, device) { $0.uniform($1, dtype: dtype) }
     }
-    return each(perGroup) { $0.uniform() }.reshape([groups * particles] + event).to(dtype, device: device)
+    return each(perGroup).reshape([groups * particles] + event).to(dtype, device: device)
   }
 
   /// One category a row from `[groups·particles, categories]` weights ≥ 0 of any scale, as `Int64` `[rows]`.
@@ -96,11 +97,12 @@ public struct GroupRandom: Sendable {
     return (parts.count == 1 ? parts[0] : .concatenate(parts)).to(device: device)
   }
 
-  /// `[groups·count]`, `Double`.
-  private mutating func each(_ count: Int, _ draw: (inout RandomSource) -> Double) -> Tensor {
+  /// Uniforms, `[groups·count]` in `Double`.
+  private mutating func each(_ count: Int) -> Tensor {
     let values = [Double](unsafeUninitializedCapacity: groups * count) { values, initialised in
       for g in streams.indices {
-        for i in 0..<count { values[g * count + i] = draw(&streams[g]) }
+        streams[g].writeUniforms(
+          to: UnsafeMutableBufferPointer(rebasing: values[g * count..<(g + 1) * count]))
       }
       initialised = groups * count
     }

@@ -63,9 +63,9 @@ public struct Particles<State: ParticleState>: Sendable {
 
   /// Replaces the particles of groups whose effective sample size is too small by draws from their weights.
   ///
-  /// - Returns: where every row came from; `nil` where no group was resampled.
+  /// - Returns: where every row came from, also as `[rows]`; `nil` where no group was resampled.
   mutating func resample(_ scheme: Resampling, _ threshold: Double?, using random: inout GroupRandom)
-    -> Ancestors?
+    -> (ancestors: Ancestors, rows: Tensor)?
   {
     let n = shape.particles
     let sizes = effectiveSampleSize
@@ -75,29 +75,34 @@ public struct Particles<State: ParticleState>: Sendable {
     guard !chosen.isEmpty, n > 1 else { return nil }
     let weights = totals.scaled.reshape(-1).doubles
     let evidence = logEvidence
-    var ancestors: [Int] = []
-    ancestors.reserveCapacity(shape.rows)
     var isChosen = [Bool](repeating: false, count: shape.groups)
-    for group in chosen { isChosen[group] = true }
-    if shape.groups == 1 {
-      ancestors = scheme.ancestors(weights, using: &random[0])
-      earlierEvidence[0] = evidence[0]
-    } else {
-      for group in 0..<shape.groups {
-        if isChosen[group] {
-          ancestors += scheme.ancestors(Array(weights[group * n..<(group + 1) * n]), using: &random[group])
-          earlierEvidence[group] = evidence[group]
-        } else {
-          ancestors += 0..<n
+    for group in chosen {
+      isChosen[group] = true
+      earlierEvidence[group] = evidence[group]
+    }
+    let ancestors = weights.withUnsafeBufferPointer { weights in
+      [Int](unsafeUninitializedCapacity: shape.rows + Resampling.margin) { ancestors, initialised in
+        // In order: what is written behind a group's last place belongs to the next.
+        for group in 0..<shape.groups {
+          let rows = group * n..<(group + 1) * n
+          if isChosen[group] {
+            scheme.writeAncestors(
+              .init(rebasing: weights[rows]), to: ancestors.baseAddress! + rows.lowerBound,
+              using: &random[group])
+          } else {
+            for i in 0..<n { ancestors[rows.lowerBound + i] = i }
+          }
         }
+        initialised = shape.rows
       }
     }
     let result = Ancestors(particles: ancestors, shape: shape, groups: chosen)
-    state = state.gathered(result.rows)
+    let rows = result.rows
+    state = state.gathered(rows)
     let isReset = Tensor(isChosen).unsqueeze(1).expand(logWeights.shape)
     logWeights = logWeights.filled(where: isReset, with: 0)
     totals = WeightTotals(logWeights)
-    return result
+    return (result, rows)
   }
 }
 

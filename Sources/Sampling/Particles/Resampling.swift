@@ -22,109 +22,140 @@ public enum Resampling: String, Sendable, Hashable, CaseIterable, Codable {
   /// - Complexity: O(N).
   public func ancestors(_ weights: [Double], using random: inout RandomSource) -> [Int] {
     let n = weights.count
+    return weights.withUnsafeBufferPointer { weights in
+      [Int](unsafeUninitializedCapacity: n + Self.margin) { result, initialised in
+        writeAncestors(weights, to: result.baseAddress!, using: &random)
+        initialised = n
+      }
+    }
+  }
+
+  /// Places behind the last ancestor that ``writeAncestors(_:to:using:)`` may write to.
+  static let margin = 4
+
+  /// The same, without memory of its own for every group.
+  func writeAncestors(
+    _ weights: UnsafeBufferPointer<Double>, to result: UnsafeMutablePointer<Int>,
+    using random: inout RandomSource
+  ) {
+    let n = weights.count
     let total = weights.reduce(0, +)
     precondition(total > 0 && total.isFinite, "Resampling: the weights sum to \(total)")
     switch self {
     case .multinomial:
-      return Self.inverse(weights, total, at: Self.sortedUniforms(n, using: &random))
+      let levels = Self.sortedUniforms(n, using: &random)
+      Self.invert(weights, total, n, to: result) { levels[$0] }
     case .systematic:
-      let u = random.uniform()
-      return Self.equallySpaced(weights, total, from: u)
+      Self.equallySpaced(weights, total, from: random.uniform(), to: result)
     case .stratified:
-      return Self.inverse(weights, total, n) { (Double($0) + random.uniform()) / Double(n) }
+      Self.invert(weights, total, n, to: result) { (Double($0) + random.uniform()) / Double(n) }
     case .residual:
-      return Self.residual(weights, total, using: &random)
+      Self.residual(weights, total, to: result, using: &random)
     case .jump:
-      return Self.jump(weights, total, using: &random)
+      Self.jump(weights, total, to: result, using: &random)
     }
   }
 
   /// Where the levels (i + u)/N fall in the cumulated weights: particle by particle, since how many of equally spaced
   /// levels lie below a number is known without looking at them.
-  private static func equallySpaced(_ weights: [Double], _ total: Double, from u: Double) -> [Int] {
+  private static func equallySpaced(
+    _ weights: UnsafeBufferPointer<Double>, _ total: Double, from u: Double,
+    to result: UnsafeMutablePointer<Int>
+  ) {
     let n = weights.count
     let last = weights.lastIndex { $0 > 0 }!
-    // Most particles have few children, so some places are written without asking how many; the next particle
-    // writes over what was too much.
-    let ahead = 4
-    return [Int](unsafeUninitializedCapacity: n + ahead) { result, initialised in
-      var (place, cumulated) = (0, 0.0)
-      for i in 0...last {
-        cumulated += weights[i]
-        // Rounding may leave the cumulated weights short of a level; the last particle with a weight takes it.
-        let below = i == last ? Double(n) : (cumulated / total * Double(n) - u).rounded(.up)
-        let next = max(place, min(n, Int(below)))
-        for k in 0..<ahead { result[place + k] = i }
-        if next - place > ahead { for k in place + ahead..<next { result[k] = i } }
-        place = next
-      }
-      initialised = n
+    var (place, cumulated) = (0, 0.0)
+    for i in 0...last {
+      cumulated += weights[i]
+      // Rounding may leave the cumulated weights short of a level; the last particle with a weight takes it.
+      let below = i == last ? Double(n) : (cumulated / total * Double(n) - u).rounded(.up)
+      let next = max(place, min(n, Int(below)))
+      // Most particles have few children, so some places are written without asking how many; the next particle
+      // writes over what was too much.
+      for k in 0..<margin { result[place + k] = i }
+      if next - place > margin { for k in place + margin..<next { result[k] = i } }
+      place = next
     }
   }
 
-  private static func residual(_ weights: [Double], _ total: Double, using random: inout RandomSource)
-    -> [Int]
-  {
+  private static func residual(
+    _ weights: UnsafeBufferPointer<Double>, _ total: Double, to result: UnsafeMutablePointer<Int>,
+    using random: inout RandomSource
+  ) {
     let n = weights.count
     var copies = weights.map { Int(Double(n) * ($0 / total)) }
     let rest = n - copies.reduce(0, +)
     if rest > 0 {
       let fractions = zip(weights, copies).map { max(0, Double(n) * ($0 / total) - Double($1)) }
-      let sum = fractions.reduce(0, +)
-      for i in inverse(fractions, sum, at: sortedUniforms(rest, using: &random)) { copies[i] += 1 }
+      for i in drawn(rest, from: fractions, using: &random) { copies[i] += 1 }
     }
-    return copies.enumerated().flatMap { [Int](repeating: $0, count: $1) }
+    var place = 0
+    for (i, count) in copies.enumerated() {
+      for _ in 0..<count {
+        result[place] = i
+        place += 1
+      }
+    }
   }
 
-  private static func jump(_ weights: [Double], _ total: Double, using random: inout RandomSource) -> [Int] {
+  private static func jump(
+    _ weights: UnsafeBufferPointer<Double>, _ total: Double, to result: UnsafeMutablePointer<Int>,
+    using random: inout RandomSource
+  ) {
     let n = weights.count
     let copies = weights.map { Double(n) * ($0 / total) }
-    var result = Array(0..<n)
+    for i in 0..<n { result[i] = i }
     // A level a particle, asked for or not, so that what one group draws does not hang on rounding.
     let levels = copies.map { (copies: $0, level: random.uniform()) }
     let leaving = levels.indices.filter { levels[$0].level >= levels[$0].copies }
-    guard !leaving.isEmpty else { return result }
+    guard !leaving.isEmpty else { return }
     let excess = copies.map { max(0, $0 - 1) }
-    let sum = excess.reduce(0, +)
     // Rounding alone can ask for a place that nobody offers.
-    guard sum > 0 else { return result }
-    let chosen = inverse(excess, sum, at: sortedUniforms(leaving.count, using: &random))
+    guard excess.contains(where: { $0 > 0 }) else { return }
+    let chosen = drawn(leaving.count, from: excess, using: &random)
     for (place, ancestor) in zip(leaving, chosen) { result[place] = ancestor }
-    return result
+  }
+
+  /// Independent draws in increasing order.
+  private static func drawn(_ count: Int, from weights: [Double], using random: inout RandomSource) -> [Int] {
+    let levels = sortedUniforms(count, using: &random)
+    return weights.withUnsafeBufferPointer { weights in
+      [Int](unsafeUninitializedCapacity: count) { result, initialised in
+        invert(weights, weights.reduce(0, +), count, to: result.baseAddress!) { levels[$0] }
+        initialised = count
+      }
+    }
   }
 
   /// The order statistics of `count` uniforms, by sums of exponentials: no sorting.
   private static func sortedUniforms(_ count: Int, using random: inout RandomSource) -> [Double] {
     var sum = 0.0
-    let sums = (0...count).map { _ in
+    var levels = [Double](repeating: 0, count: count)
+    for i in 0..<count {
       sum -= .log(onePlus: -random.uniform())
-      return sum
+      levels[i] = sum
     }
-    return sums.dropLast().map { $0 / sum }
+    sum -= .log(onePlus: -random.uniform())
+    for i in 0..<count { levels[i] /= sum }
+    return levels
   }
 
   /// Where increasing levels in [0, 1] fall in the cumulated weights.
-  private static func inverse(_ weights: [Double], _ total: Double, at levels: [Double]) -> [Int] {
-    inverse(weights, total, levels.count) { levels[$0] }
-  }
-
   @inline(__always)
-  private static func inverse(
-    _ weights: [Double], _ total: Double, _ count: Int, level: (Int) -> Double
-  ) -> [Int] {
+  private static func invert(
+    _ weights: UnsafeBufferPointer<Double>, _ total: Double, _ count: Int,
+    to result: UnsafeMutablePointer<Int>, level: (Int) -> Double
+  ) {
     // Rounding may leave the cumulated weights short of a level; the last particle with a weight takes it.
     let last = weights.lastIndex { $0 > 0 }!
     var (index, cumulated) = (0, weights[0])
-    return [Int](unsafeUninitializedCapacity: count) { result, initialised in
-      for i in 0..<count {
-        let reached = level(i) * total
-        while index < last, cumulated <= reached {
-          index += 1
-          cumulated += weights[index]
-        }
-        result[i] = index
+    for i in 0..<count {
+      let reached = level(i) * total
+      while index < last, cumulated <= reached {
+        index += 1
+        cumulated += weights[index]
       }
-      initialised = count
+      result[i] = index
     }
   }
 }

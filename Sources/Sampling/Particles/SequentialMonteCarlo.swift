@@ -37,9 +37,9 @@ public struct SequentialMonteCarlo: Sendable {
       let proposed: Proposed<State>
       if var previous = particles {
         if schedule?.contains(step - 1) ?? true,
-          let ancestors = previous.resample(resampling, threshold, using: &random)
+          let (ancestors, rows) = previous.resample(resampling, threshold, using: &random)
         {
-          memory = memory.gathered(ancestors.rows)
+          memory = memory.gathered(rows)
           trace.resamplings.append((step - 1, ancestors))
         }
         particles = previous

@@ -61,9 +61,16 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Hashable {
   /// for tensors of any shape where the numbers must not depend on it.
   public mutating func uniforms(_ count: Int) -> [Double] {
     [Double](unsafeUninitializedCapacity: count) { values, initialised in
-      for i in 0..<count { values[i] = uniform() }
+      writeUniforms(to: UnsafeMutableBufferPointer(rebasing: values[0..<count]))
       initialised = count
     }
+  }
+
+  /// The same, into memory that is there already.
+  package mutating func writeUniforms(to values: UnsafeMutableBufferPointer<Double>) {
+    var own = self
+    for i in values.indices { values[i] = own.uniform() }
+    self = own
   }
 
   /// A whole number in the range.
