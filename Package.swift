@@ -64,29 +64,36 @@ let package = Package(
     room("Sampling", ["Torch", "Probability", numerics]),
     room("Training", ["Torch", "Report", "Probability", "CPNG", logging, yams, collections]),
     room("Generative", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", numerics]),
+    room("Language", ["Files", "Torch", "Report", "Probability", "Sampling", "Training"]),
     room(
       "Reproductions", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative"]),
     room(
       "Likely",
-      ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Reproductions"]),
+      [
+        "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Language",
+        "Reproductions",
+      ]),
     // The rooms by name too: a build that is not clean misses changes behind a re-export otherwise.
     .executableTarget(
       name: "LikelyCommand",
       dependencies: [
         "Likely", "Files", "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative",
-        "Reproductions",
+        "Language", "Reproductions",
         argumentParser, logging, yams,
       ]),
     // Not a product: `make bench` runs it beside the peers.
     .executableTarget(
       name: "LikelyBenchmarks",
-      dependencies: ["Likely", "Torch", "Probability", "Sampling", "Training", "Generative", argumentParser],
+      dependencies: [
+        "Likely", "Torch", "Probability", "Sampling", "Training", "Generative", "Language", argumentParser,
+      ],
       path: "Benchmarks/Likely"),
 
     tests("Torch", fixtures: true), tests("Report"), tests("Probability", fixtures: true),
     tests("Solvers", fixtures: true), tests("Sampling", ["Probability", "Torch"], fixtures: true),
     tests("Training"),
     tests("Generative", ["Sampling"]),
+    tests("Language", ["Torch"], fixtures: true),
     tests("Reproductions", ["Report", "Torch"]),
     tests("LikelyCommand", ["Likely"]),
   ],

@@ -5,4 +5,5 @@
 @_exported import Solvers
 @_exported import Training
 @_exported import Generative
+@_exported import Language
 @_exported import Reproductions

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A safetensors file: named tensors behind a checked header, read when asked for.
@@ -107,7 +108,7 @@ public enum Safetensors {
     var fields: [String] = []
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key < $1.key }
-        .map { "\(HeaderJSON.quoted($0.key)):\(HeaderJSON.quoted($0.value))" }
+        .map { "\(ExactJSON.quoted($0.key)):\(ExactJSON.quoted($0.value))" }
       fields.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
     }
     var offset = 0
@@ -126,7 +127,7 @@ public enum Safetensors {
       let end = offset + tensor.count * tensor.dtype.size
       let shape = tensor.shape.map(String.init).joined(separator: ",")
       fields.append(
-        "\(HeaderJSON.quoted(name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
+        "\(ExactJSON.quoted(name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
       )
       offset = end
     }

@@ -1,3 +1,5 @@
+import Files
+
 /// The header of a safetensors file, checked before anything is made from it.
 struct SafetensorsHeader {
   let entries: [SafetensorsFile.Entry]
@@ -23,9 +25,9 @@ struct SafetensorsHeader {
     dataStart = 8 + length
     dataCount = mapped.count - dataStart
     let bytes = UnsafeRawBufferPointer(rebasing: mapped.bytes[8..<dataStart])
-    let root: HeaderJSON
-    do throws(HeaderJSON.Failure) {
-      root = try HeaderJSON.parse(bytes)
+    let root: ExactJSON
+    do throws(ExactJSON.Failure) {
+      root = try ExactJSON.parse(bytes)
     } catch {
       throw StorageError(
         error.isDuplicate ? .duplicateName : .malformedHeader, file: mapped.name,
@@ -66,7 +68,7 @@ struct SafetensorsHeader {
     return Int(length)
   }
 
-  private static func metadata(_ value: HeaderJSON, file: String) throws(StorageError) -> [String: String] {
+  private static func metadata(_ value: ExactJSON, file: String) throws(StorageError) -> [String: String] {
     var result: [String: String] = [:]
     guard case .object(let fields) = value else {
       throw StorageError(
@@ -86,7 +88,7 @@ struct SafetensorsHeader {
   }
 
   private static func entry(
-    _ name: String, _ value: HeaderJSON, file: String, dataStart: Int, dataCount: Int
+    _ name: String, _ value: ExactJSON, file: String, dataStart: Int, dataCount: Int
   ) throws(StorageError) -> SafetensorsFile.Entry {
     func error(_ kind: StorageError.Kind, _ found: String, _ expected: String) -> StorageError {
       StorageError(kind, file: file, place: "tensor \"\(name)\"", found: found, expected: expected)
@@ -94,7 +96,7 @@ struct SafetensorsHeader {
     guard case .object(let fields) = value else {
       throw error(.malformedHeader, "no JSON object", "dtype, shape and data_offsets")
     }
-    var parts: [String: HeaderJSON] = [:]
+    var parts: [String: ExactJSON] = [:]
     for (key, value) in fields { parts[key] = value }
     guard fields.count == 3, case .string(let type)? = parts["dtype"],
       let shape = parts["shape"].flatMap(wholeNumbers),
@@ -125,7 +127,7 @@ struct SafetensorsHeader {
     return .init(name: name, dtype: dtype, shape: shape, offset: dataStart + begin, size: end - begin)
   }
 
-  private static func wholeNumbers(_ value: HeaderJSON) -> [Int]? {
+  private static func wholeNumbers(_ value: ExactJSON) -> [Int]? {
     guard case .array(let elements) = value else { return nil }
     var numbers: [Int] = []
     for element in elements {

@@ -1,44 +1,48 @@
-/// A JSON value that keeps the order of keys; numbers are whole.
+/// A JSON value as it was written.
 ///
-/// Headers need what general parsers do not give: repeated keys refused, order kept, and whole numbers that do
-/// not pass through floating point.
-enum HeaderJSON: Equatable {
+/// Headers of tensors and vocabularies need what general parsers do not give: repeated keys refused, order kept, whole
+/// numbers that do not pass through floating point, and strings told apart by their code points: to Swift a letter with
+/// a combining accent equals the accented letter, to a vocabulary they are two entries.
+package enum ExactJSON: Equatable, Sendable {
   case string(String)
   case integer(Int)
-  case array([HeaderJSON])
-  case object([(key: String, value: HeaderJSON)])
+  case number(Double)
+  case array([ExactJSON])
+  case object([(key: String, value: ExactJSON)])
   case null
   case bool(Bool)
 
-  static func == (a: HeaderJSON, b: HeaderJSON) -> Bool {
+  package static func == (a: ExactJSON, b: ExactJSON) -> Bool {
     switch (a, b) {
-    case (.string(let x), .string(let y)): x == y
+    case (.string(let x), .string(let y)): ExactString(x) == ExactString(y)
     case (.integer(let x), .integer(let y)): x == y
+    case (.number(let x), .number(let y)): x == y
     case (.array(let x), .array(let y)): x == y
-    case (.object(let x), .object(let y)): x.elementsEqual(y) { $0.key == $1.key && $0.value == $1.value }
+    case (.object(let x), .object(let y)):
+      x.elementsEqual(y) { ExactString($0.key) == ExactString($1.key) && $0.value == $1.value }
     case (.null, .null): true
     case (.bool(let x), .bool(let y)): x == y
     default: false
     }
   }
 
-  /// What is wrong, and at which byte of the header.
-  struct Failure: Error {
-    let offset: Int
-    let found: String
-    let expected: String
-    var isDuplicate = false
+  /// What is wrong, and at which byte of the text.
+  package struct Failure: Error {
+    package let offset: Int
+    package let found: String
+    package let expected: String
+    package var isDuplicate = false
   }
 
   /// Parses a whole text; spaces may follow the value, nothing else.
-  static func parse(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> HeaderJSON {
+  package static func parse(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> ExactJSON {
     guard String(validating: bytes, as: UTF8.self) != nil else {
-      throw Failure(offset: 0, found: "bytes that are not UTF-8", expected: "a JSON object in UTF-8")
+      throw Failure(offset: 0, found: "bytes that are not UTF-8", expected: "JSON in UTF-8")
     }
     var parser = Parser(bytes: bytes)
     let value = try parser.value(depth: 0)
     parser.skipSpace()
-    guard parser.position == bytes.count else { throw parser.failure("the end of the header") }
+    guard parser.position == bytes.count else { throw parser.failure("the end") }
     return value
   }
 
@@ -73,8 +77,8 @@ enum HeaderJSON: Equatable {
       return true
     }
 
-    mutating func value(depth: Int) throws(Failure) -> HeaderJSON {
-      guard depth < 8 else { throw failure("at most 8 levels of nesting") }
+    mutating func value(depth: Int) throws(Failure) -> ExactJSON {
+      guard depth < 64 else { throw failure("at most 64 levels of nesting") }
       skipSpace()
       switch next {
       case UInt8(ascii: "{"): return try object(depth: depth)
@@ -83,25 +87,25 @@ enum HeaderJSON: Equatable {
       case UInt8(ascii: "t"): return try word("true", .bool(true))
       case UInt8(ascii: "f"): return try word("false", .bool(false))
       case UInt8(ascii: "n"): return try word("null", .null)
-      default: return .integer(try integer())
+      default: return try number()
       }
     }
 
-    mutating func word(_ text: String, _ value: HeaderJSON) throws(Failure) -> HeaderJSON {
+    mutating func word(_ text: String, _ value: ExactJSON) throws(Failure) -> ExactJSON {
       for character in text { try take(character) }
       return value
     }
 
-    mutating func object(depth: Int) throws(Failure) -> HeaderJSON {
+    mutating func object(depth: Int) throws(Failure) -> ExactJSON {
       try take("{")
-      var entries: [(key: String, value: HeaderJSON)] = []
-      var seen: Set<String> = []
+      var entries: [(key: String, value: ExactJSON)] = []
+      var seen: Set<ExactString> = []
       if takes("}") { return .object([]) }
       repeat {
         skipSpace()
         let start = position
         let key = try string()
-        guard seen.insert(key).inserted else {
+        guard seen.insert(ExactString(key)).inserted else {
           throw Failure(
             offset: start, found: "\"\(key)\" a second time", expected: "every key once", isDuplicate: true)
         }
@@ -113,38 +117,48 @@ enum HeaderJSON: Equatable {
       return .object(entries)
     }
 
-    mutating func array(depth: Int) throws(Failure) -> HeaderJSON {
+    mutating func array(depth: Int) throws(Failure) -> ExactJSON {
       try take("[")
-      var elements: [HeaderJSON] = []
+      var elements: [ExactJSON] = []
       if takes("]") { return .array([]) }
       repeat { elements.append(try value(depth: depth + 1)) } while takes(",")
       try take("]")
       return .array(elements)
     }
 
-    mutating func integer() throws(Failure) -> Int {
+    mutating func number() throws(Failure) -> ExactJSON {
       let start = position
       let negative = next == UInt8(ascii: "-")
       if negative { position += 1 }
       var value = 0
       var digits = 0
+      var overflows = false
       while let byte = next, (0x30..<0x3a).contains(byte) {
         let (scaled, first) = value.multipliedReportingOverflow(by: 10)
         let (sum, second) = scaled.addingReportingOverflow(Int(byte - 0x30))
-        guard !first, !second else {
-          throw Failure(
-            offset: start, found: "a number beyond 63 bits", expected: "a whole number below 2^63")
-        }
+        overflows = overflows || first || second
         value = sum
         digits += 1
         position += 1
       }
       guard digits > 0 else { throw failure("a value") }
-      if let byte = next, byte == UInt8(ascii: ".") || byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E")
-      {
-        throw failure("a whole number")
+      if let byte = next, byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e") {
+        return .number(try fraction(from: start))
       }
-      return negative ? -value : value
+      guard !overflows else {
+        throw Failure(offset: start, found: "a number beyond 63 bits", expected: "a whole number below 2^63")
+      }
+      return .integer(negative ? -value : value)
+    }
+
+    /// A number with a point or an exponent, whose whole part has been read.
+    mutating func fraction(from start: Int) throws(Failure) -> Double {
+      while let byte = next, (0x30..<0x3a).contains(byte) || "+-.eE".utf8.contains(byte) { position += 1 }
+      let text = String(decoding: bytes[start..<position], as: UTF8.self)
+      guard let value = Double(text), value.isFinite else {
+        throw Failure(offset: start, found: text, expected: "a finite number")
+      }
+      return value
     }
 
     mutating func string() throws(Failure) -> String {
@@ -209,7 +223,7 @@ enum HeaderJSON: Equatable {
   }
 
   /// The text as a JSON string, quotes included.
-  static func quoted(_ text: String) -> String {
+  package static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -222,5 +236,19 @@ enum HeaderJSON: Equatable {
       }
     }
     return result + "\""
+  }
+}
+
+/// A text that equals another only if their code points are the same.
+package struct ExactString: Hashable, Sendable {
+  package let text: String
+
+  package init(_ text: String) { self.text = text }
+
+  package static func == (a: ExactString, b: ExactString) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+
+  package func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 }
