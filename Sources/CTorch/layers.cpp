@@ -69,10 +69,11 @@ ct_tensor ct_interpolate(ct_tensor x, const int64_t *size, int rank, int mode) {
     return mode == 0 ? at::upsample_nearest2d(input, target) : at::upsample_bilinear2d(input, target, false);
   });
 }
-ct_tensor ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask, bool causal, double scale) {
+ct_tensor ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask, bool causal, double scale,
+                       bool grouped) {
   return tensor([&] {
     return at::scaled_dot_product_attention(borrow(q), borrow(k), borrow(v), optional(mask), 0.0, causal,
-                                            scale > 0 ? std::optional<double>(scale) : std::nullopt);
+                                            scale > 0 ? std::optional<double>(scale) : std::nullopt, grouped);
   });
 }
 ct_tensor ct_cross_entropy(ct_tensor logits, ct_tensor target, int reduction, int64_t ignore) {

@@ -46,6 +46,15 @@ package enum ExactJSON: Equatable, Sendable {
     return value
   }
 
+  /// The same for an array of bytes.
+  package static func parse(_ bytes: [UInt8]) throws(Failure) -> ExactJSON {
+    // `withUnsafeBytes` forgets the type of what its body throws.
+    let outcome = bytes.withUnsafeBytes { bytes in
+      Result { () throws(Failure) in try parse(bytes) }
+    }
+    return try outcome.get()
+  }
+
   private struct Parser {
     let bytes: UnsafeRawBufferPointer
     var position = 0

@@ -182,7 +182,8 @@ ct_tensor ct_avg_pool2d(ct_tensor x, int64_t size, int64_t stride);
 ct_tensor ct_max_pool2d(ct_tensor x, int64_t size, int64_t stride);
 // mode: 0 nearest, 1 (bi)linear without aligned corners.
 ct_tensor ct_interpolate(ct_tensor x, const int64_t *size, int rank, int mode);
-ct_tensor ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask, bool causal, double scale);
+// Where `grouped`, keys and values have fewer heads than queries, and every one serves as many in turn.
+ct_tensor ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_tensor mask, bool causal, double scale, bool grouped);
 // reduction: 0 none, 1 mean, 2 sum.
 ct_tensor ct_cross_entropy(ct_tensor logits, ct_tensor target, int reduction, int64_t ignore);
 ct_tensor ct_dropout_mask(ct_tensor x, ct_tensor uniform, double rate);
@@ -198,6 +199,17 @@ ct_tensor ct_packed_linear(ct_tensor x, ct_tensor packed, ct_tensor bias);
 ct_tensor ct_folded_selu(ct_tensor negated, double alpha);
 void ct_autocast(bool enabled, int dtype);
 bool ct_autocast_enabled(void);
+
+// fused.cpp: closed derivatives.
+// Pairs (x_i, x_{i + n}) of the last axis turned by angles whose n cosines and sines are given; the rest stays.
+ct_tensor ct_rotate(ct_tensor x, ct_tensor cos, ct_tensor sin);
+// silu(a) b of the halves [a, b] of the last axis.
+ct_tensor ct_gated_silu(ct_tensor x);
+// log softmax(hidden tableᵀ)[target] of every row, `piece` rows of logits at a time.
+ct_tensor ct_token_log_probabilities(ct_tensor hidden, ct_tensor table, ct_tensor targets, int64_t piece);
+// Their sum with weights that are no function of what is differentiated.
+ct_tensor ct_weighted_log_likelihood(ct_tensor hidden, ct_tensor table, ct_tensor targets, ct_tensor weights,
+                                     int64_t piece);
 
 // autograd.cpp
 bool ct_requires_grad(ct_tensor a);

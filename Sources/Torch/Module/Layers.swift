@@ -19,6 +19,13 @@ public final class Linear: Module, Layer {
     self.bias = bias ? uniformParameter([outputs], fanIn: inputs, using: &random) : nil
   }
 
+  /// - Parameters:
+  ///   - weight: `[out, in]`.
+  ///   - bias: `[out]`.
+  public init(weight: Tensor, bias: Tensor? = nil) {
+    (self.weight, self.bias) = (Parameter(weight), bias.map { Parameter($0) })
+  }
+
   public func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight: weight.value, bias: bias?.value) }
 }
 
@@ -31,6 +38,9 @@ public final class Embedding: Module, Layer {
   public init(_ entries: Int, _ width: Int, deviation: Double = 1, using random: inout RandomSource) {
     weight = Parameter(deviation * random.normal([entries, width]))
   }
+
+  /// - Parameter weight: `[entries, width]`.
+  public init(weight: Tensor) { self.weight = Parameter(weight) }
 
   public func callAsFunction(_ positions: Tensor) -> Tensor { .embedding(weight.value, positions) }
 }
@@ -47,6 +57,11 @@ public final class LayerNorm: Module, Layer {
     self.epsilon = epsilon
   }
 
+  /// - Parameter weight: of the shape to normalise over, like the bias.
+  public init(weight: Tensor, bias: Tensor, epsilon: Double) {
+    (self.weight, self.bias, self.epsilon) = (Parameter(weight), Parameter(bias), epsilon)
+  }
+
   public func callAsFunction(_ x: Tensor) -> Tensor {
     x.layerNorm(weight.shape, weight: weight.value, bias: bias.value, epsilon: epsilon)
   }
@@ -61,6 +76,9 @@ public final class RMSNorm: Module, Layer {
     weight = Parameter(.ones([width]))
     self.epsilon = epsilon
   }
+
+  /// - Parameter weight: `[width]`.
+  public init(weight: Tensor, epsilon: Double) { (self.weight, self.epsilon) = (Parameter(weight), epsilon) }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
     x.rmsNorm(weight.shape, weight: weight.value, epsilon: epsilon)

@@ -116,12 +116,15 @@ extension Tensor {
     return unary("interpolate") { x in withInt64(size) { ct_interpolate(x, $0, $1, mode.rawValue) } }
   }
   /// softmax(Q Kᵀ·scale + mask) V over `[..., heads, length, width]`; `scale` defaults to 1/√width.
-  /// - Parameter mask: true (or 0) where attention is allowed, false (or −∞) where not.
+  /// - Parameters:
+  ///   - mask: true (or 0) where attention is allowed, false (or −∞) where not.
+  ///   - grouped: keys and values have fewer heads than queries; every one of them serves as many queries in turn.
   public static func attention(
-    _ q: Tensor, _ k: Tensor, _ v: Tensor, mask: Tensor? = nil, causal: Bool = false, scale: Double? = nil
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, mask: Tensor? = nil, causal: Bool = false, scale: Double? = nil,
+    grouped: Bool = false
   ) -> Tensor {
     withExtendedLifetime(mask) {
-      q.ternary("attention", k, v) { ct_attention($0, $1, $2, mask.pointer, causal, scale ?? 0) }
+      q.ternary("attention", k, v) { ct_attention($0, $1, $2, mask.pointer, causal, scale ?? 0, grouped) }
     }
   }
   /// −log softmax(logits)[target]; logits `[n, classes]`, target `[n]`; `ignored` targets do not count.

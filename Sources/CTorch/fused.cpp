@@ -1,0 +1,195 @@
+// Functions with closed derivatives, made of libtorch's operations: they keep less for the backward pass, and go over
+// memory fewer times, than a recording of their parts would.
+#include "bridge.hpp"
+
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+using namespace bridge;
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+namespace {
+
+bool records(at::TensorList inputs) {
+  if (!at::GradMode::is_enabled()) return false;
+  for (const auto &x : inputs)
+    if (x.defined() && x.requires_grad()) return true;
+  return false;
+}
+
+// The pairs (x_i, x_{i + half}) turned by angles with the given cosines and `sign` times the sines.
+at::Tensor rotated(const at::Tensor &x, const at::Tensor &cos, const at::Tensor &sin, double sign) {
+  auto half = cos.size(-1), rest = x.size(-1) - 2 * half;
+  auto result = at::empty_like(x);
+  auto a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
+  auto turned_a = result.narrow(-1, 0, half), turned_b = result.narrow(-1, half, half);
+  at::mul_out(turned_a, a, cos);
+  turned_a.addcmul_(b, sin, -sign);
+  at::mul_out(turned_b, b, cos);
+  turned_b.addcmul_(a, sin, sign);
+  if (rest > 0) result.narrow(-1, 2 * half, rest).copy_(x.narrow(-1, 2 * half, rest));
+  return result;
+}
+
+struct Rotation : Function<Rotation> {
+  static at::Tensor forward(AutogradContext *context, at::Tensor x, at::Tensor cos, at::Tensor sin) {
+    context->save_for_backward({cos, sin});
+    return rotated(x, cos, sin, 1);
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    auto saved = context->get_saved_variables();
+    return {rotated(gradients[0], saved[0], saved[1], -1), {}, {}};
+  }
+};
+
+// silu(a) b of the halves [a, b] of the last axis.
+struct GatedSiLU : Function<GatedSiLU> {
+  static at::Tensor forward(AutogradContext *context, at::Tensor x) {
+    context->save_for_backward({x});
+    auto halves = x.chunk(2, -1);
+    return at::silu(halves[0]).mul_(halves[1]);
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    auto x = context->get_saved_variables()[0];
+    auto halves = x.chunk(2, -1);
+    auto result = at::empty_like(x);
+    auto parts = result.chunk(2, -1);
+    parts[0].copy_(at::silu_backward(gradients[0] * halves[1], halves[0]));
+    at::mul_out(parts[1], at::silu(halves[0]), gradients[0]);
+    return {result};
+  }
+};
+
+// The type in which matrix products are to be taken.
+at::ScalarType product_type(const at::Tensor &hidden) {
+  return at::autocast::is_autocast_enabled(hidden.device().type())
+             ? at::autocast::get_autocast_dtype(hidden.device().type())
+             : hidden.scalar_type();
+}
+
+at::Tensor log_probabilities(const at::Tensor &hidden, const at::Tensor &table) {
+  return at::log_softmax(at::linear(hidden, table), -1, at::kFloat);
+}
+
+// log softmax(h Wᵀ)[target] of every row, in pieces of rows; logits are found again for the derivative.
+struct TokenLogProbabilities : Function<TokenLogProbabilities> {
+  static at::Tensor forward(AutogradContext *context, at::Tensor hidden, at::Tensor table, at::Tensor targets,
+                            int64_t piece) {
+    context->save_for_backward({hidden, table, targets});
+    context->saved_data["piece"] = piece;
+    context->saved_data["type"] = static_cast<int64_t>(product_type(hidden));
+    return values(hidden, table, targets, piece);
+  }
+  static at::Tensor values(const at::Tensor &hidden, const at::Tensor &table, const at::Tensor &targets,
+                           int64_t piece) {
+    c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
+    auto type = product_type(hidden);
+    auto w = table.to(type);
+    auto result = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
+    for (int64_t i = 0; i < hidden.size(0); i += piece) {
+      auto n = std::min(piece, hidden.size(0) - i);
+      auto logs = log_probabilities(hidden.narrow(0, i, n).to(type), w);
+      result.narrow(0, i, n).copy_(logs.gather(1, targets.narrow(0, i, n).unsqueeze(1)).squeeze(1));
+    }
+    return result;
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    auto saved = context->get_saved_variables();
+    auto hidden = saved[0], table = saved[1], targets = saved[2];
+    auto piece = context->saved_data["piece"].toInt();
+    auto type = static_cast<at::ScalarType>(context->saved_data["type"].toInt());
+    auto w = table.to(type);
+    auto for_hidden = context->needs_input_grad(0) ? at::empty_like(hidden) : at::Tensor();
+    auto for_table = context->needs_input_grad(1) ? at::zeros_like(table) : at::Tensor();
+    for (int64_t i = 0; i < hidden.size(0); i += piece) {
+      auto n = std::min(piece, hidden.size(0) - i);
+      auto h = hidden.narrow(0, i, n).to(type);
+      // g (1[target] − softmax)
+      auto g = gradients[0].narrow(0, i, n).unsqueeze(1);
+      auto slope = log_probabilities(h, w).exp_().mul_(-g);
+      slope.scatter_add_(1, targets.narrow(0, i, n).unsqueeze(1), g);
+      auto product = slope.to(type);
+      if (for_hidden.defined()) for_hidden.narrow(0, i, n).copy_(product.matmul(w));
+      if (for_table.defined()) {
+        if (type == for_table.scalar_type()) for_table.addmm_(product.t(), h);
+        else for_table.add_(product.t().matmul(h));
+      }
+    }
+    return {for_hidden, for_table, {}, {}};
+  }
+};
+
+// Σ w log softmax(h Wᵀ)[target] for known w: the derivative is taken where the logits are at hand.
+struct WeightedLogLikelihood : Function<WeightedLogLikelihood> {
+  static at::Tensor forward(AutogradContext *context, at::Tensor hidden, at::Tensor table, at::Tensor targets,
+                            at::Tensor weights, int64_t piece) {
+    c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
+    auto type = product_type(hidden);
+    auto w = table.to(type);
+    auto for_hidden = hidden.requires_grad() ? at::empty_like(hidden) : at::Tensor();
+    auto for_table = table.requires_grad() ? at::zeros_like(table) : at::Tensor();
+    auto total = at::zeros({}, hidden.options().dtype(at::kDouble));
+    for (int64_t i = 0; i < hidden.size(0); i += piece) {
+      auto n = std::min(piece, hidden.size(0) - i);
+      auto h = hidden.narrow(0, i, n).to(type);
+      auto g = weights.narrow(0, i, n).unsqueeze(1);
+      auto target = targets.narrow(0, i, n).unsqueeze(1);
+      auto logs = log_probabilities(h, w);
+      total += (logs.gather(1, target) * g).sum(at::kDouble);
+      auto slope = logs.exp_().mul_(-g);
+      slope.scatter_add_(1, target, g);
+      auto product = slope.to(type);
+      if (for_hidden.defined()) for_hidden.narrow(0, i, n).copy_(product.matmul(w));
+      if (for_table.defined()) {
+        if (type == for_table.scalar_type()) for_table.addmm_(product.t(), h);
+        else for_table.add_(product.t().matmul(h));
+      }
+    }
+    context->save_for_backward({for_hidden, for_table});
+    return total.to(at::kFloat);
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    auto saved = context->get_saved_variables();
+    auto scaled = [&](const at::Tensor &x) { return x.defined() ? x * gradients[0].to(x.scalar_type()) : x; };
+    return {scaled(saved[0]), scaled(saved[1]), {}, {}, {}};
+  }
+};
+
+} // namespace
+
+extern "C" {
+
+ct_tensor ct_rotate(ct_tensor x, ct_tensor cos, ct_tensor sin) {
+  return tensor([&] {
+    auto input = borrow(x);
+    return records({input}) ? Rotation::apply(input, borrow(cos), borrow(sin))
+                            : rotated(input, borrow(cos), borrow(sin), 1);
+  });
+}
+ct_tensor ct_gated_silu(ct_tensor x) {
+  return tensor([&] {
+    auto input = borrow(x);
+    if (records({input})) return GatedSiLU::apply(input);
+    auto halves = input.chunk(2, -1);
+    return at::silu(halves[0]).mul_(halves[1]);
+  });
+}
+ct_tensor ct_token_log_probabilities(ct_tensor hidden, ct_tensor table, ct_tensor targets, int64_t piece) {
+  return tensor([&] {
+    auto h = borrow(hidden), w = borrow(table), t = borrow(targets);
+    return records({h, w}) ? TokenLogProbabilities::apply(h, w, t, piece)
+                           : TokenLogProbabilities::values(h, w, t, piece);
+  });
+}
+ct_tensor ct_weighted_log_likelihood(ct_tensor hidden, ct_tensor table, ct_tensor targets, ct_tensor weights,
+                                     int64_t piece) {
+  return tensor([&] {
+    auto h = borrow(hidden), w = borrow(table), t = borrow(targets), g = borrow(weights);
+    if (records({h, w})) return WeightedLogLikelihood::apply(h, w, t, g, piece);
+    return (TokenLogProbabilities::values(h, w, t, piece) * g).sum(at::kDouble).to(at::kFloat);
+  });
+}
+
+} // extern "C"

@@ -1,0 +1,39 @@
+import Torch
+
+/// A law of texts, token by token: what scores, generates and is trained on likelihood.
+///
+/// Transformers, n-grams and finite-state chains are language models; what is written for one works with all.
+public protocol LanguageModel {
+  associatedtype Cache: LanguageCache
+  /// Tokens are 0..<vocabularySize.
+  var vocabularySize: Int { get }
+  /// The most tokens that a text may have; `nil` where there is no limit.
+  var contextLength: Int? { get }
+  /// What the model remembers of texts that have not begun.
+  ///
+  /// - Parameter padding: slots at the left of every row that will hold no token.
+  func makeCache(batch: Int, padding: [Int]?) -> Cache
+  /// Logits of the token that follows every one of `tokens` `[batch, new]`, given what the cache remembers, which then
+  /// remembers these too.
+  ///
+  /// - Parameter lastOnly: only of the token that follows the last one.
+  /// - Returns: `[batch, new or 1, vocabularySize]`; a softmax gives probabilities.
+  func logits(_ tokens: Tensor, cache: Cache, lastOnly: Bool) -> Tensor
+}
+
+/// What a language model remembers of the texts of a batch.
+public protocol LanguageCache: AnyObject {
+  /// Tokens of every row, padding included.
+  var length: Int { get }
+  /// Forgets all tokens but the first.
+  func crop(to length: Int)
+  /// An independent one with row `rows[i]` of this as row i.
+  func fork(rows: [Int]) -> Self
+}
+
+extension LanguageModel {
+  /// Logits of whole texts `[batch, length]` without memory: `[batch, length, vocabularySize]`.
+  public func logits(_ tokens: Tensor) -> Tensor {
+    logits(tokens, cache: makeCache(batch: tokens.size(0), padding: nil), lastOnly: false)
+  }
+}

@@ -1,0 +1,169 @@
+import Torch
+
+/// Where a transformer's weights come from: a file, or a random source.
+struct WeightSource {
+  enum Initial {
+    case normal(Double)
+    case zeros, ones
+  }
+  /// The tensor of this name and shape; `initial` where it is to be made.
+  let tensor: (_ name: String, _ shape: [Int], _ initial: Initial) throws -> Tensor
+
+  func within(_ part: String) -> WeightSource {
+    WeightSource { try tensor("\(part).\($0)", $1, $2) }
+  }
+
+  func linear(_ inputs: Int, _ outputs: Int, bias: Bool, deviation: Double) throws -> Linear {
+    Linear(
+      weight: try tensor("weight", [outputs, inputs], .normal(deviation)),
+      bias: bias ? try tensor("bias", [outputs], .zeros) : nil)
+  }
+
+  func norm(_ kind: TransformerConfiguration.Normalisation, _ width: Int, epsilon: Double) throws
+    -> any Layer
+  {
+    let weight = try tensor("weight", [width], .ones)
+    switch kind {
+    case .layer:
+      return LayerNorm(weight: weight, bias: try tensor("bias", [width], .zeros), epsilon: epsilon)
+    case .rootMeanSquare: return RMSNorm(weight: weight, epsilon: epsilon)
+    }
+  }
+}
+
+/// What all layers share in one forward pass.
+struct ForwardPass {
+  var mask: AttentionMask
+  /// Of the tokens' positions, `[batch or 1, new, 1, pairs]`.
+  let cosines: Tensor?
+  let sines: Tensor?
+  let cache: KeyValueCache?
+}
+
+/// Attention in which several heads of queries share one head of keys and values (Ainslie et al. 2023).
+public final class GroupedQueryAttention: Module {
+  /// Rows: the heads of queries, then those of keys, then those of values.
+  public let queryKeyValue: Linear
+  public let output: Linear
+  public let queryNorm: RMSNorm?
+  public let keyNorm: RMSNorm?
+  private let heads: Int
+  private let shared: Int
+  private let width: Int
+
+  init(_ configuration: TransformerConfiguration, _ source: WeightSource) throws {
+    (heads, shared, width) = (
+      configuration.heads, configuration.keyValueHeads, configuration.headWidth
+    )
+    queryKeyValue = try source.within("queryKeyValue").linear(
+      configuration.width, (heads + 2 * shared) * width, bias: configuration.hasQueryKeyValueBias,
+      deviation: configuration.initialDeviation)
+    output = try source.within("output").linear(
+      heads * width, configuration.width, bias: configuration.hasOutputBias,
+      deviation: configuration.residualDeviation)
+    func norm(_ name: String) throws -> RMSNorm? {
+      guard configuration.normalisesHeads else { return nil }
+      return RMSNorm(
+        weight: try source.tensor("\(name).weight", [configuration.headWidth], .ones),
+        epsilon: configuration.epsilon)
+    }
+    queryNorm = try norm("queryNorm")
+    keyNorm = try norm("keyNorm")
+  }
+
+  func callAsFunction(_ x: Tensor, layer: Int, window: Int?, _ pass: inout ForwardPass) -> Tensor {
+    let (batch, new) = (x.size(0), x.size(1))
+    let all = queryKeyValue(x).reshape(batch, new, heads + 2 * shared, width)
+    let (q, k) = queriesAndKeys(all, pass)
+    var keys = k.transpose(1, 2)
+    var values = all.slice(axis: 2, start: heads + shared).transpose(1, 2)
+    if let cache = pass.cache { (keys, values) = cache.append(layer: layer, keys: keys, values: values) }
+    var (mask, isCausal): (Tensor?, Bool) = (nil, false)
+    switch pass.mask.form(window: window, device: x.device) {
+    case .everything: break
+    case .causal: isCausal = true
+    case .mask(let known): mask = known
+    }
+    if new == 1 {
+      // The queries of a group see the same keys, as if they were a text of their own.
+      let grouped = q.reshape(batch, shared, heads / shared, width)
+      return output(Tensor.attention(grouped, keys, values, mask: mask).reshape(batch, 1, heads * width))
+    }
+    let attended = Tensor.attention(
+      q.transpose(1, 2), keys, values, mask: mask, causal: isCausal, grouped: heads != shared)
+    return output(attended.transpose(1, 2).reshape(batch, new, heads * width))
+  }
+
+  /// `[batch, new, heads, width]` each, normalised and turned where the model does so.
+  private func queriesAndKeys(_ all: Tensor, _ pass: ForwardPass) -> (Tensor, Tensor) {
+    func turned(_ x: Tensor) -> Tensor {
+      guard let cosines = pass.cosines, let sines = pass.sines else { return x }
+      return x.rotated(cosines: cosines, sines: sines)
+    }
+    if let queryNorm, let keyNorm {
+      return (
+        turned(queryNorm(all.slice(axis: 2, start: 0, end: heads))),
+        turned(keyNorm(all.slice(axis: 2, start: heads, end: heads + shared)))
+      )
+    }
+    let both = turned(all.slice(axis: 2, start: 0, end: heads + shared))
+    return (both.slice(axis: 2, start: 0, end: heads), both.slice(axis: 2, start: heads))
+  }
+}
+
+/// The perceptron of a block: one hidden layer, or a gated one whose two products share a weight (gate, then up).
+public final class FeedForward: Module {
+  public let up: Linear
+  public let down: Linear
+  private let activation: TransformerConfiguration.Activation
+  private let isGated: Bool
+
+  init(_ configuration: TransformerConfiguration, _ source: WeightSource) throws {
+    (activation, isGated) = (configuration.activation, configuration.isGated)
+    let hidden = configuration.hiddenWidth
+    up = try source.within("up").linear(
+      configuration.width, isGated ? 2 * hidden : hidden, bias: configuration.hasFeedForwardBias,
+      deviation: configuration.initialDeviation)
+    down = try source.within("down").linear(
+      hidden, configuration.width, bias: configuration.hasFeedForwardBias,
+      deviation: configuration.residualDeviation)
+  }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let y = up(x)
+    if isGated { return down(y.gatedSiLU()) }
+    switch activation {
+    case .gelu: return down(y.gelu())
+    case .geluTanh: return down(y.gelu(approximate: true))
+    case .silu: return down(y.silu())
+    case .relu: return down(y.relu())
+    }
+  }
+}
+
+/// Attention and a perceptron, each of the normalised stream and added to it.
+public final class DecoderBlock: Module {
+  public let attentionNorm: any Layer
+  public let attention: GroupedQueryAttention
+  public let feedForwardNorm: any Layer
+  public let feedForward: FeedForward
+  private let isParallel: Bool
+  private let window: Int?
+
+  init(_ configuration: TransformerConfiguration, layer: Int, _ source: WeightSource) throws {
+    (isParallel, window) = (configuration.isParallel, configuration.window(ofLayer: layer))
+    func norm(_ name: String) throws -> any Layer {
+      try source.within(name).norm(
+        configuration.normalisation, configuration.width, epsilon: configuration.epsilon)
+    }
+    attentionNorm = try norm("attentionNorm")
+    attention = try GroupedQueryAttention(configuration, source.within("attention"))
+    feedForwardNorm = try norm("feedForwardNorm")
+    feedForward = try FeedForward(configuration, source.within("feedForward"))
+  }
+
+  func callAsFunction(_ x: Tensor, layer: Int, _ pass: inout ForwardPass) -> Tensor {
+    let attended = x + attention(attentionNorm(x), layer: layer, window: window, &pass)
+    return attended + feedForward(feedForwardNorm(isParallel ? x : attended))
+  }
+}

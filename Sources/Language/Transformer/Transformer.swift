@@ -1,0 +1,137 @@
+import Torch
+
+/// A transformer for text of the GPT-2, GPT-NeoX, Llama, Mistral, Qwen2 or Qwen3 shape, or any mix of their parts.
+public final class Transformer: Module, LanguageModel {
+  public let configuration: TransformerConfiguration
+  public let embedding: Embedding
+  public let positionEmbedding: Embedding?
+  public let blocks: [DecoderBlock]
+  public let finalNorm: any Layer
+  /// The table of logits where it is not that of the embedding.
+  public let head: Linear?
+  private let rotary: RotaryTable?
+
+  /// A model with fresh weights: normal with the configuration's deviation, those that write to the residual stream
+  /// smaller by the root of twice the layers (Radford et al. 2019).
+  public convenience init(_ configuration: TransformerConfiguration, using random: inout RandomSource) throws
+  {
+    var stream = random
+    try self.init(
+      configuration,
+      source: WeightSource { _, shape, initial in
+        switch initial {
+        case .normal(let deviation): deviation * stream.normal(shape)
+        case .zeros: .zeros(shape)
+        case .ones: .ones(shape)
+        }
+      })
+    random = stream
+  }
+
+  init(_ configuration: TransformerConfiguration, source: WeightSource) throws {
+    try configuration.validate()
+    self.configuration = configuration
+    let (width, deviation) = (configuration.width, configuration.initialDeviation)
+    func table(_ name: String, _ entries: Int) throws -> Embedding {
+      Embedding(weight: try source.tensor("\(name).weight", [entries, width], .normal(deviation)))
+    }
+    embedding = try table("embedding", configuration.vocabularySize)
+    switch configuration.positions {
+    case .learned:
+      positionEmbedding = try table("positionEmbedding", configuration.contextLength)
+      rotary = nil
+    case .rotary(let positions):
+      positionEmbedding = nil
+      rotary = RotaryTable(positions, headWidth: configuration.headWidth)
+    }
+    blocks = try (0..<configuration.layers).map {
+      try DecoderBlock(configuration, layer: $0, source.within("blocks.\($0)"))
+    }
+    finalNorm = try source.within("finalNorm").norm(
+      configuration.normalisation, width, epsilon: configuration.epsilon)
+    head =
+      configuration.tiesEmbeddings
+      ? nil
+      : try source.within("head").linear(
+        width, configuration.vocabularySize, bias: false, deviation: deviation)
+  }
+
+  public var vocabularySize: Int { configuration.vocabularySize }
+  public var contextLength: Int? { configuration.contextLength }
+
+  /// The table W whose products with hidden states are the logits, `[vocabularySize, width]`.
+  public var outputTable: Tensor { head?.weight.value ?? embedding.weight.value }
+
+  public func makeCache(batch: Int, padding: [Int]? = nil) -> KeyValueCache {
+    KeyValueCache(layers: configuration.layers, batch: batch, padding: padding)
+  }
+
+  public func logits(_ tokens: Tensor, cache: KeyValueCache, lastOnly: Bool) -> Tensor {
+    let hidden = hiddenStates(tokens, cache: cache)
+    return (lastOnly ? hidden.slice(axis: 1, start: hidden.size(1) - 1) : hidden).linear(weight: outputTable)
+  }
+
+  /// The normalised stream after the last block, `[batch, new, width]`.
+  ///
+  /// - Parameters:
+  ///   - tokens: `[batch, new]` whole numbers.
+  ///   - cache: of the tokens before them; theirs are added.
+  ///   - documents: `[batch, new]` whole numbers: positions with different ones do not see each other. Only without a
+  ///     cache.
+  ///   - positions: `[batch or 1, new]`; counted from the cache's length, less the padding, when `nil`.
+  public func hiddenStates(
+    _ tokens: Tensor, cache: KeyValueCache? = nil, documents: Tensor? = nil, positions: Tensor? = nil
+  ) -> Tensor {
+    precondition(
+      documents == nil || cache == nil, "hiddenStates: documents are told apart without a cache only")
+    let (past, new) = (cache?.length ?? 0, tokens.size(1))
+    let device = embedding.weight.value.device
+    var x = embedding(tokens.to(device: device))
+    var (cosines, sines): (Tensor?, Tensor?) = (nil, nil)
+    if let positionEmbedding {
+      x = x + positionEmbedding(positionNumbers(past, new, cache?.padding, positions).to(device: device))
+    } else if let rotary {
+      (cosines, sines) = angles(rotary, past, new, cache?.padding, positions, like: x)
+    }
+    var pass = ForwardPass(
+      mask: AttentionMask(
+        past: past, new: new, padding: cache?.padding, isBidirectional: configuration.isBidirectional,
+        documents: documents), cosines: cosines, sines: sines, cache: cache)
+    for (layer, block) in blocks.enumerated() { x = block(x, layer: layer, &pass) }
+    cache?.advance(new)
+    return finalNorm(x)
+  }
+
+  /// `[batch or 1, new]`.
+  private func positionNumbers(_ past: Int, _ new: Int, _ padding: [Int]?, _ given: Tensor?) -> Tensor {
+    if let given { return given }
+    let slots = Tensor.range(from: Double(past), to: Double(past + new)).unsqueeze(0)
+    guard let padding else { return slots }
+    return (slots - Tensor(padding).unsqueeze(1)).clamp(0)
+  }
+
+  /// `[batch or 1, new, 1, pairs]` each.
+  private func angles(
+    _ rotary: RotaryTable, _ past: Int, _ new: Int, _ padding: [Int]?, _ given: Tensor?, like x: Tensor
+  ) -> (Tensor, Tensor) {
+    if padding == nil, given == nil {
+      let (cosines, sines) = rotary.upTo(past + new, like: x)
+      func shaped(_ table: Tensor) -> Tensor {
+        table.slice(axis: 0, start: past, end: past + new).unsqueeze(1).unsqueeze(0)
+      }
+      return (shaped(cosines), shaped(sines))
+    }
+    let numbers = positionNumbers(past, new, padding, given)
+    let end = given.map { $0.max().integer() + 1 } ?? past + new
+    let (cosines, sines) = rotary.upTo(end, like: x)
+    let onDevice = numbers.to(device: x.device)
+    return (
+      Tensor.embedding(cosines, onDevice).unsqueeze(2), Tensor.embedding(sines, onDevice).unsqueeze(2)
+    )
+  }
+}
+
+extension TransformerConfiguration {
+  /// Of fresh weights whose products are added to the residual stream.
+  var residualDeviation: Double { initialDeviation / Double(2 * layers).squareRoot() }
+}
