@@ -10,9 +10,7 @@ public protocol LanguageModel {
   /// The most tokens that a text may have; `nil` where there is no limit.
   var contextLength: Int? { get }
   /// What the model remembers of texts that have not begun.
-  ///
-  /// - Parameter padding: slots at the left of every row that will hold no token.
-  func makeCache(batch: Int, padding: [Int]?) -> Cache
+  func makeCache(batch: Int) -> Cache
   /// Logits of the token that follows every one of `tokens` `[batch, new]`, given what the cache remembers, which then
   /// remembers these too.
   ///
@@ -23,9 +21,12 @@ public protocol LanguageModel {
 
 /// What a language model remembers of the texts of a batch.
 public protocol LanguageCache: AnyObject {
-  /// Tokens of every row, padding included.
+  /// Slots of every row: its tokens and those that hold none.
   var length: Int { get }
-  /// Forgets all tokens but the first.
+  /// Leaves the first slots of the next pass empty, so many of every row, fewer than it has, so that texts of different
+  /// lengths end together. At most once.
+  func pad(_ counts: [Int])
+  /// Forgets all slots but the first.
   func crop(to length: Int)
   /// An independent one with row `rows[i]` of this as row i.
   func fork(rows: [Int]) -> Self
@@ -34,6 +35,6 @@ public protocol LanguageCache: AnyObject {
 extension LanguageModel {
   /// Logits of whole texts `[batch, length]` without memory: `[batch, length, vocabularySize]`.
   public func logits(_ tokens: Tensor) -> Tensor {
-    logits(tokens, cache: makeCache(batch: tokens.size(0), padding: nil), lastOnly: false)
+    logits(tokens, cache: makeCache(batch: tokens.size(0)), lastOnly: false)
   }
 }

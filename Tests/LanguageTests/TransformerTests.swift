@@ -76,7 +76,8 @@ struct TransformerTests {
           .zeros([pad], dtype: .int64), fixture.tokens[row].slice(axis: 0, start: 0, end: 12 - pad),
         ])
       }
-      let cache = fixture.model.makeCache(batch: 3, padding: padding)
+      let cache = fixture.model.makeCache(batch: 3)
+      cache.pad(padding)
       let first = fixture.model.logits(.stack(rows), cache: cache, lastOnly: false)
       let next = Tensor.stack(padding.enumerated().map { fixture.tokens[$0, 12 - $1] }).unsqueeze(1)
       let second = fixture.model.logits(next, cache: cache, lastOnly: true)
@@ -88,6 +89,36 @@ struct TransformerTests {
             < 1e-4)
         #expect(largestDifference(second[row, 0], fixture.logits[row, 12 - pad]) < 1e-4)
       }
+    }
+  }
+
+  @Test(
+    "a common beginning is computed once, and texts of different lengths go on from it",
+    arguments: ModelFixture.names)
+  func sharedBeginning(name: String) throws {
+    let fixture = try ModelFixture(name)
+    guard name != "llama_dynamic" else { return }
+    withoutGradient {
+      let row = fixture.tokens[1].unsqueeze(0)
+      let one = fixture.model.makeCache(batch: 1)
+      _ = fixture.model.logits(row.slice(axis: 1, start: 0, end: 8), cache: one, lastOnly: true)
+      let cache = one.fork(rows: [0, 0])
+      cache.pad([0, 4])
+      // The second row goes on with five tokens, the first with nine.
+      let rest = Tensor.stack([
+        row[0].slice(axis: 0, start: 8, end: 17),
+        Tensor.concatenate([.zeros([4], dtype: .int64), row[0].slice(axis: 0, start: 8, end: 13)]),
+      ])
+      let found = fixture.model.logits(rest, cache: cache, lastOnly: false)
+      #expect(largestDifference(found[0], fixture.logits[1].slice(axis: 0, start: 8, end: 17)) < 1e-4)
+      #expect(
+        largestDifference(
+          found[1].slice(axis: 0, start: 4), fixture.logits[1].slice(axis: 0, start: 8, end: 13))
+          < 1e-4)
+      let next = fixture.model.logits(
+        Tensor.stack([row[0, 17], row[0, 13]]).unsqueeze(1), cache: cache, lastOnly: true)
+      #expect(largestDifference(next[0, 0], fixture.logits[1, 17]) < 1e-4)
+      #expect(largestDifference(next[1, 0], fixture.logits[1, 13]) < 1e-4)
     }
   }
 

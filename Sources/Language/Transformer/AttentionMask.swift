@@ -4,14 +4,13 @@ import Torch
 struct AttentionMask {
   let past: Int
   let new: Int
-  /// Slots at the left of every row that hold no token.
-  let padding: [Int]?
+  let padding: KeyValueCache.Padding?
   let isBidirectional: Bool
   /// Documents that the tokens belong to, `[batch, new]`: none is seen from another.
   let documents: Tensor?
   private var made: [Int?: Tensor] = [:]
 
-  init(past: Int, new: Int, padding: [Int]?, isBidirectional: Bool, documents: Tensor?) {
+  init(past: Int, new: Int, padding: KeyValueCache.Padding?, isBidirectional: Bool, documents: Tensor?) {
     precondition(documents == nil || past == 0, "AttentionMask: documents begin where the text does")
     (self.past, self.new, self.padding, self.isBidirectional) = (past, new, padding, isBidirectional)
     self.documents = documents
@@ -38,21 +37,33 @@ struct AttentionMask {
   }
 
   private func make(_ window: Int?) -> Tensor {
-    let queries = Tensor.range(from: Double(past), to: Double(past + new)).unsqueeze(1)
-    let keys = Tensor.range(to: Double(past + new)).unsqueeze(0)
-    let distance = queries - keys
-    var seen = isBidirectional ? distance .== distance : distance .>= 0
-    if let window { seen = seen .& (distance .< Double(window)) }
-    var result = seen.unsqueeze(0)
+    let slots = Tensor.range(to: Double(past + new)).unsqueeze(0)
+    let distance = slots.slice(axis: 1, start: past).transpose(0, 1) - slots
+    var seen = (isBidirectional ? distance .== distance : distance .>= 0).unsqueeze(0)
+    // How far apart tokens are, where empty slots lie between them, differs from row to row.
+    let positions = padding.map { $0.positions(slots) } ?? slots
+    let apart = positions.slice(axis: 1, start: past).unsqueeze(2) - positions.unsqueeze(1)
+    if let window { seen = seen .& (apart .< Double(window)) }
     if let padding {
-      let starts = Tensor(padding).reshape(-1, 1, 1)
-      // A slot without a token sees itself: attention to nothing is no number.
-      result = (result .& (keys.unsqueeze(0) .>= starts)) .| (distance .== 0).unsqueeze(0)
+      // An empty slot sees itself: attention to nothing is no number.
+      seen = (seen .& padding.isEmpty(slots).logicalNot().unsqueeze(1)) .| (distance .== 0).unsqueeze(0)
     }
     if let documents {
       let own = documents.to(device: .cpu)
-      result = result .& (own.unsqueeze(2) .== own.unsqueeze(1))
+      seen = seen .& (own.unsqueeze(2) .== own.unsqueeze(1))
     }
-    return result.unsqueeze(1)
+    return seen.unsqueeze(1)
+  }
+}
+
+extension KeyValueCache.Padding {
+  /// Of slots `[1, n]` whether they are empty, `[batch, n]`.
+  func isEmpty(_ slots: Tensor) -> Tensor {
+    (slots .>= Double(start)) .& (slots .< Tensor(counts).unsqueeze(1) + Double(start))
+  }
+
+  /// Of slots `[1, n]` the position of the token that lies there, `[batch, n]`; of empty ones some position.
+  func positions(_ slots: Tensor) -> Tensor {
+    Tensor.where(slots .< Double(start), slots, (slots - Tensor(counts).unsqueeze(1)).clamp(Double(start)))
   }
 }

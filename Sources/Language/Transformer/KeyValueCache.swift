@@ -2,35 +2,47 @@ import Torch
 
 /// The keys and values of tokens that a transformer has seen, a batch of rows that grow together.
 ///
-/// Rows start at the same slot: shorter ones are padded on the left, and ``padding`` tells by how much. A class, since
-/// it is written in place; ``fork(rows:)`` makes an independent one.
+/// All rows have the same slots; where their texts differ in length, ``pad(_:)`` leaves some empty. A class, since it is
+/// written in place; ``fork(rows:)`` makes an independent one.
 public final class KeyValueCache: LanguageCache {
-  /// Tokens of every row, padding included.
-  public private(set) var length: Int
+  public private(set) var length = 0
   public let batch: Int
-  /// Slots at the left of every row that hold no token; `nil` where no row has any.
-  public let padding: [Int]?
+  /// Slots that hold no token; `nil` where all do.
+  private(set) var padding: Padding?
   /// `[batch, heads, capacity, width]` a layer; capacity grows by doubling.
   private var keys: [Tensor?]
   private var values: [Tensor?]
 
+  /// Empty slots of every row, from the same slot on.
+  struct Padding: Equatable {
+    let start: Int
+    let counts: [Int]
+  }
+
   /// An empty cache.
-  ///
-  /// - Parameter padding: of every row, fewer than the tokens of the first forward pass.
-  public init(layers: Int, batch: Int, padding: [Int]? = nil) {
-    precondition(padding.map { $0.count == batch } ?? true, "KeyValueCache: paddings of other rows")
-    (self.batch, length) = (batch, 0)
-    self.padding = padding.flatMap { $0.contains { $0 > 0 } ? $0 : nil }
+  public init(layers: Int, batch: Int) {
+    self.batch = batch
     keys = Array(repeating: nil, count: layers)
     values = keys
   }
 
-  private init(_ other: KeyValueCache, batch: Int, padding: [Int]?, _ transform: (Tensor) -> Tensor) {
-    (self.batch, self.padding, length) = (batch, padding, other.length)
-    let length = other.length
-    func copied(_ x: Tensor?) -> Tensor? { x.map { transform($0.slice(axis: 2, start: 0, end: length)) } }
+  private init(_ other: KeyValueCache, rows: [Int]) {
+    batch = rows.count
+    length = other.length
+    padding = other.padding.map { own in Padding(start: own.start, counts: rows.map { own.counts[$0] }) }
+    let (end, index) = (other.length, Tensor(rows))
+    func copied(_ x: Tensor?) -> Tensor? {
+      x.map { $0.slice(axis: 2, start: 0, end: end).select(axis: 0, index.to(device: $0.device)) }
+    }
     keys = other.keys.map(copied)
     values = other.values.map(copied)
+  }
+
+  public func pad(_ counts: [Int]) {
+    precondition(counts.count == batch, "pad: \(counts.count) counts for \(batch) rows")
+    guard counts.contains(where: { $0 > 0 }) else { return }
+    precondition(padding == nil, "pad: a second time")
+    padding = Padding(start: length, counts: counts)
   }
 
   /// Adds a layer's keys and values `[batch, heads, new, width]` behind those that are there.
@@ -64,18 +76,14 @@ public final class KeyValueCache: LanguageCache {
     return target!
   }
 
-  /// Forgets all tokens but the first.
   public func crop(to length: Int) {
     precondition((0...self.length).contains(length), "crop: \(length) of \(self.length) tokens")
+    if let padding, length <= padding.start { self.padding = nil }
     self.length = length
   }
 
-  /// An independent cache with row `rows[i]` of this one as row i.
   public func fork(rows: [Int]) -> KeyValueCache {
     precondition(rows.allSatisfy { (0..<batch).contains($0) }, "fork: rows \(rows) of \(batch)")
-    let index = Tensor(rows)
-    return KeyValueCache(self, batch: rows.count, padding: padding.map { own in rows.map { own[$0] } }) {
-      $0.select(axis: 0, index.to(device: $0.device))
-    }
+    return KeyValueCache(self, rows: rows)
   }
 }

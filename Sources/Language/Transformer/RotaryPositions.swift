@@ -101,11 +101,13 @@ final class RotaryTable {
     (self.positions, self.headWidth) = (positions, headWidth)
   }
 
+  var dependsOnLength: Bool { positions.dependsOnLength }
+
   /// `[end, pairs]` for positions 0..<end at least; `like` gives type and device.
   func upTo(_ end: Int, like: Tensor) -> (cosines: Tensor, sines: Tensor) {
     let isStale =
       cosines.map { $0.size(0) < end || $0.dtype != like.dtype || $0.device != like.device } ?? true
-    if isStale || (positions.dependsOnLength && length != end) { make(end, like) }
+    if isStale || (dependsOnLength && length != end) { make(end, like) }
     return (cosines!, sines!)
   }
 

@@ -57,13 +57,13 @@ public final class Transformer: Module, LanguageModel {
   }
 
   public var vocabularySize: Int { configuration.vocabularySize }
-  public var contextLength: Int? { configuration.contextLength }
+  public var contextLength: Int? { rotary?.dependsOnLength == true ? nil : configuration.contextLength }
 
   /// The table W whose products with hidden states are the logits, `[vocabularySize, width]`.
   public var outputTable: Tensor { head?.weight.value ?? embedding.weight.value }
 
-  public func makeCache(batch: Int, padding: [Int]? = nil) -> KeyValueCache {
-    KeyValueCache(layers: configuration.layers, batch: batch, padding: padding)
+  public func makeCache(batch: Int) -> KeyValueCache {
+    KeyValueCache(layers: configuration.layers, batch: batch)
   }
 
   public func logits(_ tokens: Tensor, cache: KeyValueCache, lastOnly: Bool) -> Tensor {
@@ -78,7 +78,7 @@ public final class Transformer: Module, LanguageModel {
   ///   - cache: of the tokens before them; theirs are added.
   ///   - documents: `[batch, new]` whole numbers: positions with different ones do not see each other. Only without a
   ///     cache.
-  ///   - positions: `[batch or 1, new]`; counted from the cache's length, less the padding, when `nil`.
+  ///   - positions: `[batch or 1, new]`; counted from the tokens in the cache when `nil`.
   public func hiddenStates(
     _ tokens: Tensor, cache: KeyValueCache? = nil, documents: Tensor? = nil, positions: Tensor? = nil
   ) -> Tensor {
@@ -103,16 +103,18 @@ public final class Transformer: Module, LanguageModel {
   }
 
   /// `[batch or 1, new]`.
-  private func positionNumbers(_ past: Int, _ new: Int, _ padding: [Int]?, _ given: Tensor?) -> Tensor {
+  private func positionNumbers(_ past: Int, _ new: Int, _ padding: KeyValueCache.Padding?, _ given: Tensor?)
+    -> Tensor
+  {
     if let given { return given }
     let slots = Tensor.range(from: Double(past), to: Double(past + new)).unsqueeze(0)
-    guard let padding else { return slots }
-    return (slots - Tensor(padding).unsqueeze(1)).clamp(0)
+    return padding.map { $0.positions(slots) } ?? slots
   }
 
   /// `[batch or 1, new, 1, pairs]` each.
   private func angles(
-    _ rotary: RotaryTable, _ past: Int, _ new: Int, _ padding: [Int]?, _ given: Tensor?, like x: Tensor
+    _ rotary: RotaryTable, _ past: Int, _ new: Int, _ padding: KeyValueCache.Padding?, _ given: Tensor?,
+    like x: Tensor
   ) -> (Tensor, Tensor) {
     if padding == nil, given == nil {
       let (cosines, sines) = rotary.upTo(past + new, like: x)

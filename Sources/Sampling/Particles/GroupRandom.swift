@@ -11,6 +11,9 @@ public struct GroupRandom: Sendable {
     streams = (0..<groups).map { source.split(first + $0) }
   }
 
+  /// Group g draws from `streams[g]`.
+  public init(_ streams: [RandomSource]) { self.streams = streams }
+
   public var groups: Int { streams.count }
 
   /// Streams of the same groups that are independent of these; does not advance them.
