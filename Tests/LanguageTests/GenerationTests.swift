@@ -150,7 +150,7 @@ struct GenerationTests {
   func penalty() throws {
     let model = ConstantModel(row: [3, 2, 1, -1])
     let options = options { ($0.temperature, $0.repetitionPenalty, $0.maximumTokens) = (0, 4, 4) }
-    // 0 is in the prompt: 3/4. Then 2, then 2/4 and 1: the rest follows.
+    // The logit of 0, which is in the prompt, is 3/4; then that of 1 is 2/4, then that of 2 is 1/4.
     let found = try model.generate([[0]], options: options, random: RandomSource(seed: 0))[0][0]
     #expect(found.tokens == [1, 2, 0, 0])
   }

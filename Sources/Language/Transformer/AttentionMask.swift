@@ -6,14 +6,19 @@ struct AttentionMask {
   let new: Int
   let padding: KeyValueCache.Padding?
   let isBidirectional: Bool
-  /// Documents that the tokens belong to, `[batch, new]`: none is seen from another.
+  /// Documents that the tokens belong to, `[batch, new]`: none is seen from another, but 0 from all that follow it.
   let documents: Tensor?
+  /// Where tokens stand in their own texts, `[batch or 1, new]`, if that is not their slot.
+  let places: Tensor?
   private var made: [Int?: Tensor] = [:]
 
-  init(past: Int, new: Int, padding: KeyValueCache.Padding?, isBidirectional: Bool, documents: Tensor?) {
+  init(
+    past: Int, new: Int, padding: KeyValueCache.Padding?, isBidirectional: Bool, documents: Tensor?,
+    places: Tensor?
+  ) {
     precondition(documents == nil || past == 0, "AttentionMask: documents begin where the text does")
     (self.past, self.new, self.padding, self.isBidirectional) = (past, new, padding, isBidirectional)
-    self.documents = documents
+    (self.documents, self.places) = (documents, past == 0 ? places : nil)
   }
 
   /// What attention is to be told: the tokens before a position are what it sees without any mask.
@@ -41,7 +46,7 @@ struct AttentionMask {
     let distance = slots.slice(axis: 1, start: past).transpose(0, 1) - slots
     var seen = (isBidirectional ? distance .== distance : distance .>= 0).unsqueeze(0)
     // How far apart tokens are, where empty slots lie between them, differs from row to row.
-    let positions = padding.map { $0.positions(slots) } ?? slots
+    let positions = places?.to(device: .cpu) ?? padding.map { $0.positions(slots) } ?? slots
     let apart = positions.slice(axis: 1, start: past).unsqueeze(2) - positions.unsqueeze(1)
     if let window { seen = seen .& (apart .< Double(window)) }
     if let padding {
@@ -50,7 +55,7 @@ struct AttentionMask {
     }
     if let documents {
       let own = documents.to(device: .cpu)
-      seen = seen .& (own.unsqueeze(2) .== own.unsqueeze(1))
+      seen = seen .& ((own.unsqueeze(2) .== own.unsqueeze(1)) .| (own .== 0).unsqueeze(1))
     }
     return seen.unsqueeze(1)
   }

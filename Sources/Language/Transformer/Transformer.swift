@@ -76,8 +76,8 @@ public final class Transformer: Module, LanguageModel {
   /// - Parameters:
   ///   - tokens: `[batch, new]` whole numbers.
   ///   - cache: of the tokens before them; theirs are added.
-  ///   - documents: `[batch, new]` whole numbers: positions with different ones do not see each other. Only without a
-  ///     cache.
+  ///   - documents: `[batch, new]` whole numbers: positions with different ones do not see each other, but those with 0
+  ///     are seen by all that follow. Only without a cache.
   ///   - positions: `[batch or 1, new]`; counted from the tokens in the cache when `nil`.
   public func hiddenStates(
     _ tokens: Tensor, cache: KeyValueCache? = nil, documents: Tensor? = nil, positions: Tensor? = nil
@@ -96,7 +96,7 @@ public final class Transformer: Module, LanguageModel {
     var pass = ForwardPass(
       mask: AttentionMask(
         past: past, new: new, padding: cache?.padding, isBidirectional: configuration.isBidirectional,
-        documents: documents), cosines: cosines, sines: sines, cache: cache)
+        documents: documents, places: positions), cosines: cosines, sines: sines, cache: cache)
     for (layer, block) in blocks.enumerated() { x = block(x, layer: layer, &pass) }
     cache?.advance(new)
     return finalNorm(x)
