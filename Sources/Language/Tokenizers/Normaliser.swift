@@ -1,0 +1,107 @@
+import Foundation
+
+/// What is done to a text before it is cut into words.
+indirect enum Normaliser: Sendable {
+  case form(Form)
+  case lowercase
+  case prepend([UInt8])
+  case replace(TextPattern, with: [UInt8])
+  case strip(left: Bool, right: Bool)
+  case sequence([Normaliser])
+
+  /// The Unicode normalisation forms.
+  enum Form: String, Sendable { case NFC, NFD, NFKC, NFKD }
+
+  init(_ json: TokenizerJSON) throws(LanguageError) {
+    let type = try json.type()
+    switch type {
+    case "NFC", "NFD", "NFKC", "NFKD":
+      try json.refuseKeys(besides: ["type"])
+      self = .form(Form(rawValue: type)!)
+    case "Lowercase":
+      try json.refuseKeys(besides: ["type"])
+      self = .lowercase
+    case "Prepend":
+      try json.refuseKeys(besides: ["type", "prepend"])
+      self = .prepend(Array(try json.required("prepend").string().utf8))
+    case "Replace":
+      try json.refuseKeys(besides: ["type", "pattern", "content"])
+      self = .replace(
+        try TextPattern(json.required("pattern")), with: Array(try json.required("content").string().utf8))
+    case "Strip":
+      try json.refuseKeys(besides: ["type", "strip_left", "strip_right"])
+      self = .strip(
+        left: try json.required("strip_left").bool(), right: try json.required("strip_right").bool())
+    case "Sequence":
+      try json.refuseKeys(besides: ["type", "normalizers"])
+      var parts: [Normaliser] = []
+      for part in try json.required("normalizers").elements() { parts.append(try Normaliser(part)) }
+      self = .sequence(parts)
+    default:
+      throw json.unsupported(
+        "the normalizer \(type)",
+        offered: "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip or Sequence")
+    }
+  }
+
+  /// - Parameter text: valid UTF-8.
+  func normalise(_ text: inout [UInt8]) {
+    switch self {
+    case .form(let form): form.normalise(&text)
+    case .lowercase:
+      if text.allSatisfy({ $0 < 0x80 }) {
+        for i in text.indices where (0x41...0x5a).contains(text[i]) { text[i] |= 0x20 }
+      } else {
+        // Scalar by scalar: Hugging Face knows no final sigma.
+        var result = ""
+        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+          result += scalar.properties.lowercaseMapping
+        }
+        text = Array(result.utf8)
+      }
+    case .prepend(let prefix): if !text.isEmpty { text.insert(contentsOf: prefix, at: 0) }
+    case .replace(let pattern, let content): text = pattern.replacing(text, with: content)
+    case .strip(let left, let right):
+      var scalars = String(decoding: text, as: UTF8.self).unicodeScalars[...]
+      while left, let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
+      while right, let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
+      text = Array(String(scalars).utf8)
+    case .sequence(let parts): for part in parts { part.normalise(&text) }
+    }
+  }
+}
+
+extension Normaliser.Form {
+  /// Normalises by Unicode 12, as Hugging Face does: characters of later versions stand for themselves, and nothing
+  /// composes across them, since to that version they are no marks.
+  func normalise(_ text: inout [UInt8]) {
+    guard text.contains(where: { $0 >= 0x80 }) else { return }
+    var (result, known) = ("", String.UnicodeScalarView())
+    for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+      if scalar.value < 0x800 || scalar.isKnownToUnicode12 {
+        known.append(scalar)
+      } else {
+        result += normalised(String(known))
+        known = String.UnicodeScalarView()
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    text = Array((result + normalised(String(known))).utf8)
+  }
+
+  private func normalised(_ text: String) -> String {
+    switch self {
+    case .NFC: text.precomposedStringWithCanonicalMapping
+    case .NFD: text.decomposedStringWithCanonicalMapping
+    case .NFKC: text.precomposedStringWithCompatibilityMapping
+    case .NFKD: text.decomposedStringWithCompatibilityMapping
+    }
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var isKnownToUnicode12: Bool {
+    guard let age = properties.age else { return false }
+    return age.major < 12 || age.major == 12 && age.minor == 0
+  }
+}
