@@ -49,6 +49,7 @@ enum ExitStatus {
       case .shapes, .score, .collapsed: badData
       }
     case let error as DiffusionError: if case .option = error { usage } else { badData }
+    case let error as LanguageError: error.kind == .missing ? missingInput : badData
     case let error as TextError: error.kind == .missingFile ? missingInput : badData
     case let error as MaskedDiffusionError: maskedDiffusionCode(error)
     case is NGramError: badData

@@ -15,7 +15,8 @@ struct LikelyCommand: ParsableCommand {
       """,
     version: "likely 0.1.0, libtorch \(Libtorch.version)",
     subcommands: [
-      InterpolantCommand.self, DiffusionCommand.self, TextDiffusionCommand.self, SteerCommand.self,
+      InterpolantCommand.self, DiffusionCommand.self, TextDiffusionCommand.self, LanguageCommand.self,
+      SteerCommand.self,
       CorrectCommand.self, ReproduceCommand.self, TourCommand.self,
       MethodsCommand.self, DataCommand.self,
       RunsCommand.self, ReportCommand.self,

@@ -57,6 +57,8 @@ import Testing
       for name in ["held-out.csv", "points.csv", "new.csv"] {
         try Data("x1,x2\n0.1,0.2\n-1,0.5\n2,1\n".utf8).write(to: folder.appending(path: name))
       }
+      try Data(#"{"prompt": "the cat", "response": " sat on"}"#.utf8).write(
+        to: folder.appending(path: "pairs.jsonl"))
       try Data(String(repeating: "the cat sat on the mat\n", count: 60).utf8).write(
         to: folder.appending(path: "notes.txt"))
       var done: Set<String> = []
