@@ -13,7 +13,8 @@ struct LanguageCommand: ParsableCommand {
         likely lm generate runs/little --prompt the --tokens 60
       """,
     subcommands: [
-      LanguageTrain.self, LanguageGenerate.self, LanguageScore.self, LanguagePerplexity.self,
+      LanguageTrain.self, LanguageFinetune.self, LanguageGenerate.self, LanguageScore.self,
+      LanguagePerplexity.self,
       LanguageInspect.self, LanguageConvert.self,
     ])
 }
@@ -45,7 +46,13 @@ struct LanguageModelArgument: ParsableArguments {
       valueName: "type"))
   var dtype = WeightType.float32
 
-  func load(on device: Device) throws -> PretrainedModel {
+  @Option(
+    help: ArgumentHelp(
+      "LoRA adapter on top: a PEFT folder, or a run folder of `lm finetune`.", valueName: "folder"))
+  var adapter: String?
+
+  /// - Parameter merging: writes the adapter into the weights, in place of attaching it.
+  func load(on device: Device, merging: Bool = false) throws -> PretrainedModel {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory), isDirectory.boolValue
     else {
@@ -53,6 +60,18 @@ struct LanguageModelArgument: ParsableArguments {
     }
     let loaded = try PretrainedModel(folder: URL(argument: folder), dtype: dtype.dtype)
     loaded.model.move(device: device)
+    guard let adapter else { return loaded }
+    guard FileManager.default.fileExists(atPath: adapter + "/adapter_config.json") else {
+      throw LanguageError(
+        .missing, file: adapter, found: "no adapter_config.json", expected: "a folder with a LoRA adapter")
+    }
+    let found = try LowRankAdapter(folder: URL(argument: adapter), for: loaded.model)
+    if merging {
+      found.merge(into: loaded.model)
+    } else {
+      found.move(to: dtype.dtype)
+      loaded.model.attach(found)
+    }
     return loaded
   }
 }
@@ -111,10 +130,12 @@ struct LanguageInspect: ParsableCommand {
 struct LanguageConvert: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
-    abstract: "Writes a folder anew, with weights of another type or in shards of another size.",
+    abstract:
+      "Writes a folder anew: with weights of another type, in shards of another size, with an adapter merged.",
     discussion: """
       Example:
         likely lm convert runs/little --dtype bfloat16 --out little-bf16
+        likely lm convert runs/little --adapter runs/lora --out merged
       """)
 
   @OptionGroup var model: LanguageModelArgument
@@ -133,7 +154,7 @@ struct LanguageConvert: ParsableCommand {
     guard !FileManager.default.fileExists(atPath: out + "/config.json") else {
       throw RunFolderError.occupied(out)
     }
-    let loaded = try model.load(on: .cpu)
+    let loaded = try model.load(on: .cpu, merging: true)
     try loaded.write(to: URL(argument: out), shardSize: shard * 1_000_000)
     print("\(loaded.model.parameterCount) parameters in \(model.dtype.rawValue) written to \(out)")
   }

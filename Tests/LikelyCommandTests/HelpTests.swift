@@ -45,6 +45,7 @@ import Testing
     // A later option wins, so that the printed one stays under test.
     let fewer = [
       "train": ["--steps", "2", "--width", "8", "--depth", "1", "--batch", "16", "--quiet"],
+      "finetune": ["--steps", "2", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
       "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
       "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],
@@ -57,7 +58,8 @@ import Testing
       for name in ["held-out.csv", "points.csv", "new.csv"] {
         try Data("x1,x2\n0.1,0.2\n-1,0.5\n2,1\n".utf8).write(to: folder.appending(path: name))
       }
-      try Data(#"{"prompt": "the cat", "response": " sat on"}"#.utf8).write(
+      let pair = #"{"prompt": "the cat", "response": " sat on"}"# + "\n"
+      try Data(String(repeating: pair, count: 20).utf8).write(
         to: folder.appending(path: "pairs.jsonl"))
       try Data(String(repeating: "the cat sat on the mat\n", count: 60).utf8).write(
         to: folder.appending(path: "notes.txt"))
@@ -68,7 +70,7 @@ import Testing
           // These two are run as printed elsewhere, for minutes.
           if ["tour", "reproduce"].contains(words[0]) { continue }
           // An example may make a folder that another one made before.
-          if words.contains("train") || words.contains("rectify") {
+          if !words.allSatisfy({ !["train", "rectify", "finetune", "convert"].contains($0) }) {
             let out = try #require(words.firstIndex(of: "--out").flatMap { words.dropFirst($0 + 1).first })
             try? FileManager.default.removeItem(at: folder.appending(path: out))
           }

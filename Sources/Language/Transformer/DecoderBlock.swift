@@ -13,8 +13,8 @@ struct WeightSource {
     WeightSource { try tensor("\(part).\($0)", $1, $2) }
   }
 
-  func linear(_ inputs: Int, _ outputs: Int, bias: Bool, deviation: Double) throws -> Linear {
-    Linear(
+  func linear(_ inputs: Int, _ outputs: Int, bias: Bool, deviation: Double) throws -> Projection {
+    Projection(
       weight: try tensor("weight", [outputs, inputs], .normal(deviation)),
       bias: bias ? try tensor("bias", [outputs], .zeros) : nil)
   }
@@ -43,8 +43,8 @@ struct ForwardPass {
 /// Attention in which several heads of queries share one head of keys and values (Ainslie et al. 2023).
 public final class GroupedQueryAttention: Module {
   /// Rows: the heads of queries, then those of keys, then those of values.
-  public let queryKeyValue: Linear
-  public let output: Linear
+  public let queryKeyValue: Projection
+  public let output: Projection
   public let queryNorm: RMSNorm?
   public let keyNorm: RMSNorm?
   private let heads: Int
@@ -113,8 +113,8 @@ public final class GroupedQueryAttention: Module {
 
 /// The perceptron of a block: one hidden layer, or a gated one whose two products share a weight (gate, then up).
 public final class FeedForward: Module {
-  public let up: Linear
-  public let down: Linear
+  public let up: Projection
+  public let down: Projection
   private let activation: TransformerConfiguration.Activation
   private let isGated: Bool
 

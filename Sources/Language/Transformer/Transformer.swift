@@ -8,7 +8,18 @@ public final class Transformer: Module, LanguageModel {
   public let blocks: [DecoderBlock]
   public let finalNorm: any Layer
   /// The table of logits where it is not that of the embedding.
-  public let head: Linear?
+  public let head: Projection?
+  /// What acts beside the model's own weights; see ``attach(_:)``.
+  public internal(set) var adapter: LowRankAdapter? {
+    get { attached.adapter }
+    set { attached.adapter = newValue }
+  }
+  private var attached = Attachment()
+
+  /// In a type of its own, so that the adapter is no part of this module.
+  private struct Attachment {
+    var adapter: LowRankAdapter?
+  }
   private let rotary: RotaryTable?
 
   /// A model with fresh weights: normal with the configuration's deviation, those that write to the residual stream

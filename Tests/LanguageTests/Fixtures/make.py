@@ -1,6 +1,6 @@
-"""Small random models of every shape, as `transformers` saves them, with what they give.
+"""Small random models of every shape, as `transformers` saves them, and adapters of `peft`, with what they give.
 
-Made with transformers 5.24.0 and torch 2.13.0, seed 0: python make.py FOLDER
+Made with transformers 5.24.0, peft 0.21.2 and torch 2.13.0, seed 0: python make.py FOLDER
 Every folder also has reference.safetensors: tokens [3, 20], their logits, and 24 tokens generated greedily from the
 first 5 of every row.
 """
@@ -9,6 +9,7 @@ import pathlib
 import sys
 
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import (
     GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig,
@@ -61,3 +62,23 @@ for name, model in models.items():
     save_file(
         {"tokens": tokens, "logits": logits.contiguous(), "greedy": greedy[:, 5:].contiguous()},
         out / name / "reference.safetensors")
+
+adapters = {
+    "llama3": ["q_proj", "v_proj", "gate_proj", "down_proj"],
+    "gpt2": ["c_attn", "c_proj"],
+    "gpt_neox": ["query_key_value", "dense_4h_to_h"],
+}
+for name, targets in adapters.items():
+    adapted = get_peft_model(models[name], LoraConfig(r=3, lora_alpha=6, target_modules=targets, task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for key, parameter in adapted.named_parameters():
+            if "lora_B" in key:
+                parameter.normal_(std=0.3)
+    adapted.eval()
+    folder = out / name / "adapter"
+    adapted.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    tokens = torch.randint(0, 61, (2, 12))
+    with torch.no_grad():
+        logits = adapted(tokens).logits
+    save_file({"tokens": tokens, "logits": logits.contiguous()}, folder / "reference.safetensors")

@@ -1,0 +1,168 @@
+import ArgumentParser
+import Foundation
+import Likely
+
+/// `likely lm finetune`
+struct LanguageFinetune: TrainingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "finetune",
+    abstract:
+      "Fine-tunes a model on prompts and responses, or on plain texts: all weights, or a LoRA adapter.",
+    discussion: """
+      Example:
+        likely lm finetune runs/little --data pairs.jsonl --steps 20 --out runs/fine
+        likely lm finetune runs/little --data pairs.jsonl --lora 8 --out runs/lora
+      """)
+
+  @Argument(help: ArgumentHelp("Hugging Face folder, or run folder of `lm train`.", valueName: "folder"))
+  var folder: String
+
+  @Option(
+    help: ArgumentHelp(
+      "JSON lines with a prompt and a response (or a list of them), or a plain text; needed unless --resume.",
+      valueName: "file.jsonl"))
+  var data: String?
+
+  @Option(help: ArgumentHelp("Key of a prompt.", valueName: "key"))
+  var promptKey = "prompt"
+
+  @Option(help: ArgumentHelp("Key of a response, or of a list of them.", valueName: "key"))
+  var responseKey = "response"
+
+  @Option(help: ArgumentHelp("Key of a plain text, where a line has no prompt.", valueName: "key"))
+  var textKey = "text"
+
+  @Option(help: ArgumentHelp("Rank of a LoRA adapter; trains all weights if left out.", valueName: "rank"))
+  var lora: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "What the adapter is scaled by, over its rank; twice the rank if left out.", valueName: "x"))
+  var loraAlpha: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Projections that the adapter changes, such as q_proj,v_proj, which it is if left out.",
+      valueName: "names"))
+  var loraTargets: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Parts of names of parameters that stay as they are; may be given several times.", valueName: "name"))
+  var freeze: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Tokens of a row; the model's context, at most 1024, if left out.", valueName: "n"))
+  var length: Int?
+
+  @Option(help: ArgumentHelp("Steps.", valueName: "n"))
+  var steps = 200
+
+  @Option(help: ArgumentHelp("Rows of packed texts a step.", valueName: "n"))
+  var batch = 8
+
+  @Option(help: ArgumentHelp("Learning rate of AdamW at its highest.", valueName: "rate"))
+  var lr = 1e-4
+
+  @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
+  var weightDecay = 0.0
+
+  @Option(
+    help: ArgumentHelp("Share of the texts, the last ones, held out for validation.", valueName: "share"))
+  var validation = 0.1
+
+  @Option(help: ArgumentHelp("Steps between validations.", valueName: "n"))
+  var validateEvery = 50
+
+  @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
+  var checkpointEvery = 100
+
+  @Option(help: ArgumentHelp("float32, or bf16-mixed.", valueName: "kind"))
+  var precision = Precision.float32
+
+  @OptionGroup var common: CommonOptions
+
+  @OptionGroup var destination: RunDestination
+
+  func validate() throws {
+    try requireData()
+    for (name, value) in [("--validate-every", validateEvery), ("--checkpoint-every", checkpointEvery)]
+    where value < 0 {
+      throw ValidationError("\(name) \(value): at least 0")
+    }
+    if lora == nil, loraAlpha != nil || loraTargets != nil {
+      throw ValidationError("--lora-alpha and --lora-targets: only with --lora")
+    }
+    if lora != nil, !freeze.isEmpty {
+      throw ValidationError("--freeze: an adapter leaves all of the model as it is; not with --lora")
+    }
+  }
+
+  mutating func run() throws {
+    self = try resumed()
+    _ = common.start()
+    var keys = TextKeys()
+    (keys.prompt, keys.response, keys.text) = (promptKey, responseKey, textKey)
+    let records = try TextRecord.read(URL(argument: data ?? ""), keys: keys)
+    let loaded = try PretrainedModel(folder: URL(argument: folder))
+    loaded.model.move(device: common.target)
+    let texts = try records.flatMap { try loaded.weightedTexts($0) }
+    let tuning = try FineTuning(loaded.model, texts: texts, options: options())
+    let left = tuning.texts.tooLong.count + (tuning.heldOut?.tooLong.count ?? 0)
+    if left > 0 {
+      tell(
+        "likely: \(left) of \(texts.count) texts are longer than a row of \(tuning.texts.tokens.size(1) + 1) "
+          + "tokens and are left out; --length takes longer ones")
+    }
+    let before = tuning.heldOut.map { tuning.loss(of: $0) }
+    let (run, result) = try train(steps: steps) {
+      try tuning.fit(run: $0, resuming: $1, progress: $2, interruption: $3)
+    }
+    if let adapter = tuning.adapter {
+      try adapter.write(to: run.url, base: folder, configuration: loaded.model.configuration)
+    } else {
+      try loaded.write(to: run.url)
+    }
+    let trained = tuning.adapter?.parameterCount ?? loaded.model.trainableParameterCount
+    print("\(result.steps) steps on \(texts.count - left) texts, \(trained) parameters trained")
+    if let heldOut = tuning.heldOut, let before {
+      print(
+        "held-out texts: \(formatNumber(before)) nats a counted token before, "
+          + "\(formatNumber(tuning.loss(of: heldOut))) after")
+    }
+    print(tuning.adapter == nil ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
+  }
+
+  private func options() -> FineTuningOptions {
+    var options = FineTuningOptions()
+    (options.batchSize, options.length, options.learningRate) = (batch, length, lr)
+    (options.weightDecay, options.frozen, options.validationFraction) = (weightDecay, freeze, validation)
+    if let lora {
+      var adapter = LowRankOptions()
+      (adapter.rank, adapter.alpha) = (lora, loraAlpha ?? 2 * Double(lora))
+      adapter.targets =
+        loraTargets?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+      options.adapter = adapter
+    }
+    options.training = TrainingOptions(
+      steps: steps, schedule: .cosine(floor: 0.1), warmUp: min(10, steps / 10), clipNorm: 1,
+      validateEvery: validateEvery, checkpointEvery: checkpointEvery, precision: precision)
+    options.seed = common.seed
+    return options
+  }
+}
+
+extension PretrainedModel {
+  /// A text for every response of a record: the prompt counts for nothing, and the token that ends a text belongs to
+  /// the response.
+  func weightedTexts(_ record: TextRecord) throws -> [WeightedText] {
+    let end = endTokens.prefix(1)
+    return try record.responses.map { response in
+      let tokens = tokenizer.encode(response, addingSpecialTokens: false) + end
+      if record.prompt.isEmpty, beginToken == nil, endTokens.isEmpty {
+        return WeightedText(prompt: [], response: tokens)
+      }
+      return WeightedText(prompt: try promptTokens(record.prompt), response: tokens)
+    }
+  }
+}
