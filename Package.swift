@@ -64,7 +64,7 @@ let package = Package(
     room("Sampling", ["Torch", "Probability", numerics]),
     room("Training", ["Torch", "Report", "Probability", "CPNG", logging, yams, collections]),
     room("Generative", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", numerics]),
-    room("Language", ["Files", "Torch", "Report", "Probability", "Sampling", "Training"]),
+    room("Language", ["Files", "Torch", "Report", "Probability", "Sampling", "Training", numerics]),
     room(
       "Reproductions", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative"]),
     room(
@@ -93,7 +93,7 @@ let package = Package(
     tests("Solvers", fixtures: true), tests("Sampling", ["Probability", "Torch"], fixtures: true),
     tests("Training"),
     tests("Generative", ["Sampling"]),
-    tests("Language", ["Torch"], fixtures: true),
+    tests("Language", ["Torch", "Probability", "Training"], fixtures: true),
     tests("Reproductions", ["Report", "Torch"]),
     tests("LikelyCommand", ["Likely"]),
   ],

@@ -44,6 +44,13 @@ struct Compare: ParsableCommand {
     func likelihood(_ route: String) -> Side {
       peer("likelihood", "--route", route, "--steps", "\(Self.peerSteps)")
     }
+    func language(_ work: String, _ name: String, _ bar: Bar, mixed: Bool = false) -> Comparison {
+      let arguments = ["--task", work] + (mixed ? ["--precision", "bf16-mixed"] : [])
+      func added(_ side: Side) -> Side { Side(name: side.name, command: side.command + arguments) }
+      return Comparison(
+        name: "language, \(name)\(mixed ? ", bf16" : "")", likely: added(task("language")),
+        peer: added(peer("language")), bar: bar, isPrepared: false)
+    }
     let mine = task("likelihood", "--steps", "\(Self.likelySteps)")
     let help = Side(name: "likely --help", command: [likely, "--help"])
     return [
@@ -77,6 +84,11 @@ struct Compare: ParsableCommand {
       Comparison(
         name: "correctors, PyTorch", likely: task("correctors"), peer: peer("correctors"), bar: .faster(1),
         isPrepared: false),
+      language("greedy", "greedy", .faster(3)), language("batch", "batch of 16", .faster(2)),
+      language("train", "training", .faster(1.15)), language("score", "scoring", .faster(4)),
+      language("tokenize", "tokeniser", .faster(1)),
+      language("greedy", "greedy", .none, mixed: true), language("batch", "batch of 16", .none, mixed: true),
+      language("train", "training", .none, mixed: true), language("score", "scoring", .none, mixed: true),
       Comparison(
         name: "start, linking libtorch", likely: help, peer: Side(name: "C++", command: [startup]),
         bar: .within(0.1), isPrepared: false),
@@ -96,6 +108,8 @@ struct Compare: ParsableCommand {
       _ = try task("prepare").run()
       _ = try peer("likelihood", "--route", "fine", "--count", "50", "--steps", "200").run()
     }
+
+    if chosen.contains(where: { $0.name.hasPrefix("language") }) { _ = try task("language-prepare").run() }
 
     print(row(["", "Likely", "peer", "ratio", "fastest", "CPU", "bar", ""]))
     var outcomes: [Comparison.Outcome] = []
@@ -175,7 +189,7 @@ struct Compare: ParsableCommand {
       "-c",
       """
       import importlib.metadata as m, sys
-      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "particles", "jax", "blackjax") for x in (p, m.version(p))))
+      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "particles", "jax", "blackjax", "transformers", "tokenizers") for x in (p, m.version(p))))
       """,
     ]
     let pipe = Pipe()
@@ -210,6 +224,16 @@ struct Compare: ParsableCommand {
         (
           "error of \(outcome.comparison.name)", mine,
           "\(outcome.comparison.name): mean absolute error \(formatNumber(mine)) in \(Self.likelySteps) steps, peer \(formatNumber(theirs)) in \(Self.peerSteps)"
+        ))
+    }
+    for outcome in outcomes where outcome.comparison.name.hasPrefix("language, training") {
+      let (mine, theirs) = (
+        outcome.median(outcome.likely, "megabytes"), outcome.median(outcome.peer, "megabytes")
+      )
+      remarks.append(
+        (
+          "share of memory, \(outcome.comparison.name)", mine / theirs,
+          "\(outcome.comparison.name): peak memory \(Int(mine)) MB, peer \(Int(theirs)) MB, ratio \(formatNumber(mine / theirs)) (bar 0.7)"
         ))
     }
     if outcomes.contains(where: { $0.comparison.name.hasPrefix("likelihood") }) {

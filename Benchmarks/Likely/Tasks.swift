@@ -23,6 +23,13 @@ func answer(_ facts: [String: Double]) {
   print("{\(text)}")
 }
 
+/// The most memory that this process has had.
+func peakMegabytes() -> Double {
+  var usage = rusage()
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+  return Double(usage.ru_maxrss) / 1024
+}
+
 /// The time that all threads of this process have computed, which other work on the machine disturbs little.
 func processorSeconds() -> Double {
   var time = timespec()
@@ -126,10 +133,8 @@ struct LikelihoodTask: ParsableCommand {
     let processor = processorSeconds() - before
     let fine = try NPY.read(contentsOf: options.url.appendingPathComponent("fine.npy")).doubles
     let error = zip(values, fine).reduce(0) { $0 + abs($1.0 - $1.1) } / Double(fine.count)
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     answer([
-      "processor": processor, "seconds": time, "error": error, "megabytes": Double(usage.ru_maxrss) / 1024,
+      "processor": processor, "seconds": time, "error": error, "megabytes": peakMegabytes(),
     ])
   }
 }

@@ -31,16 +31,19 @@ extension LanguageModel {
     // Prompts of similar length share a batch.
     let order = prompts.indices.sorted { (prompts[$0].count, $0) < (prompts[$1].count, $1) }
     let perBatch = max(1, options.batch / options.samples)
-    for start in stride(from: 0, to: order.count, by: perBatch) {
-      let chosen = Array(order[start..<min(start + perBatch, order.count)])
-      // A prompt with more responses than a batch takes has several.
-      for first in stride(from: 0, to: options.samples, by: options.batch) {
-        let samples = first..<min(first + options.batch, options.samples)
-        let rows = chosen.flatMap { prompt in samples.map { (prompt: prompt, sample: $0) } }
-        let drawing = BatchGeneration(
-          model: self, options: options, bytes: bytes, onToken: onToken, rows: rows, random: random)
-        let found = withoutGradient { drawing.run(chosen.map { prompts[$0] }, samples: samples.count) }
-        for (row, generation) in zip(rows, found) { results[row.prompt][row.sample] = generation }
+    let rows = min(options.batch, prompts.count * options.samples)
+    generating(rows: rows, tokens: options.maximumTokens) {
+      for start in stride(from: 0, to: order.count, by: perBatch) {
+        let chosen = Array(order[start..<min(start + perBatch, order.count)])
+        // A prompt with more responses than a batch takes has several.
+        for first in stride(from: 0, to: options.samples, by: options.batch) {
+          let samples = first..<min(first + options.batch, options.samples)
+          let rows = chosen.flatMap { prompt in samples.map { (prompt: prompt, sample: $0) } }
+          let drawing = BatchGeneration(
+            model: self, options: options, bytes: bytes, onToken: onToken, rows: rows, random: random)
+          let found = withoutGradient { drawing.run(chosen.map { prompts[$0] }, samples: samples.count) }
+          for (row, generation) in zip(rows, found) { results[row.prompt][row.sample] = generation }
+        }
       }
     }
     return results

@@ -13,6 +13,9 @@ public final class Projection: Module, Layer {
     let module: LowRankUpdate
   }
 
+  /// A copy of the weight for products that nothing records; see ``pack(rows:)``.
+  private var packed: PackedLinear?
+
   init(weight: Tensor, bias: Tensor?) {
     (self.weight, self.bias) = (Parameter(weight), bias.map { Parameter($0) })
   }
@@ -21,8 +24,13 @@ public final class Projection: Module, Layer {
     self.updates = updates.sorted { $0.rows.lowerBound < $1.rows.lowerBound }.map(Update.init)
   }
 
+  /// Makes ready for many products of so many rows at a time while the weight does not change and nothing records.
+  func pack(rows: Int) { packed = PackedLinear(weight.value, rows: rows) }
+
+  func unpack() { packed = nil }
+
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    let y = x.linear(weight: weight.value, bias: bias?.value)
+    let y = packed?(x, bias: bias?.value) ?? x.linear(weight: weight.value, bias: bias?.value)
     guard !updates.isEmpty else { return y }
     let width = weight.shape[0]
     var (parts, end): ([Tensor], Int) = ([], 0)

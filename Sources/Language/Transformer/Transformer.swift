@@ -79,7 +79,30 @@ public final class Transformer: Module, LanguageModel {
 
   public func logits(_ tokens: Tensor, cache: KeyValueCache, lastOnly: Bool) -> Tensor {
     let hidden = hiddenStates(tokens, cache: cache)
-    return (lastOnly ? hidden.slice(axis: 1, start: hidden.size(1) - 1) : hidden).linear(weight: outputTable)
+    let last = lastOnly ? hidden.slice(axis: 1, start: hidden.size(1) - 1) : hidden
+    return packing?.table?(last) ?? last.linear(weight: outputTable)
+  }
+
+  /// The table of logits in another order, while generating.
+  private var packing: Packing?
+
+  private struct Packing {
+    let table: PackedLinear?
+  }
+
+  /// Weights are copied in the order of the processor's products where that pays.
+  public func generating<Result>(rows: Int, tokens: Int, _ body: () -> Result) -> Result {
+    // Copying takes about as long as reading the weights twice, and as much memory again. A single row is multiplied
+    // by a kernel of its own, which reads them as they are.
+    let bytes = parameterCount * MemoryLayout<Float>.size
+    guard packing == nil, rows > 1, tokens >= 16, bytes <= 2 << 30 else { return body() }
+    for projection in projections.values { projection.pack(rows: rows) }
+    packing = Packing(table: PackedLinear(outputTable, rows: rows))
+    defer {
+      for projection in projections.values { projection.unpack() }
+      packing = nil
+    }
+    return body()
   }
 
   /// The normalised stream after the last block, `[batch, new, width]`.

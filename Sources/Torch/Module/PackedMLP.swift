@@ -11,11 +11,7 @@ import CTorch
 /// since 1/σ(−x) = 1 + eˣ. So the layers before an activation give −x, and those after it take αs W and
 /// b − 2αs W1. Values differ from the perceptron's by rounding, with SELU by about 1e-5 of their size.
 public struct PackedMLP: @unchecked Sendable {
-  private struct Layer {
-    var weight: Tensor
-    var bias: Tensor?
-  }
-  private let layers: [Layer]
+  private let layers: [(product: PackedLinear, bias: Tensor?)]
   /// Of the first layer, the weights `[width, k]` of the context.
   private let contextWeight: Tensor
   private let activation: Activation
@@ -29,46 +25,39 @@ public struct PackedMLP: @unchecked Sendable {
   ///   - inputs: columns of x; what further inputs the network has are its context.
   ///   - rows: how many will be evaluated at a time, mostly.
   public init?(_ network: MLP, inputs: Int, rows: Int) {
-    let weights = network.layers.map(\.weight.value)
-    guard ct_has_packed_linear(), weights.allSatisfy({ $0.device == .cpu && $0.dtype == .float }) else {
-      return nil
-    }
     activation = network.activation
     let last = network.layers.count - 1
     let folds = activation == .selu
-    let scaled = network.layers.enumerated().map { index, layer in
+    let scaled = network.layers.enumerated().map { index, layer -> (weight: Tensor, bias: Tensor?) in
       var (weight, bias) = (layer.weight.value, layer.bias?.value)
       if folds, index > 0 {
         weight = weight * (Self.alpha * Self.scale)
         let shift = weight.sum(1) * -2
         bias = bias.map { $0 + shift } ?? shift
       }
-      return folds && index < last
-        ? Layer(weight: -weight, bias: bias.map { -$0 }) : Layer(weight: weight, bias: bias)
+      return folds && index < last ? (-weight, bias.map { -$0 }) : (weight, bias)
     }
     contextWeight = scaled[0].weight.slice(axis: 1, start: inputs).contiguous()
-    layers = scaled.enumerated().map { index, layer in
+    var layers: [(product: PackedLinear, bias: Tensor?)] = []
+    for (index, layer) in scaled.enumerated() {
       let weight = index == 0 ? layer.weight.slice(axis: 1, start: 0, end: inputs) : layer.weight
-      return Layer(
-        weight: weight.contiguous().unary("pack") { ct_pack_weight($0, Int64(rows)) }, bias: layer.bias)
+      guard let product = PackedLinear(weight, rows: rows) else { return nil }
+      layers.append((product, layer.bias))
     }
+    self.layers = layers
   }
 
   /// The output for float32 `x` `[n, inputs]` with a context `[k]` or `[n, k]`.
   public func callAsFunction(_ x: Tensor, context: Tensor) -> Tensor {
     let shift = context.linear(weight: contextWeight, bias: layers[0].bias)
-    var hidden =
-      context.rank == 1 ? product(x, layers[0].weight, shift) : product(x, layers[0].weight, nil) + shift
+    let first = layers[0].product
+    var hidden = context.rank == 1 ? first(x, bias: shift) : first(x) + shift
     for layer in layers.dropFirst() {
       let active =
         activation == .selu
         ? hidden.unary("selu") { ct_folded_selu($0, Self.alpha) } : activation.overwriting(hidden)
-      hidden = product(active, layer.weight, layer.bias)
+      hidden = layer.product(active, bias: layer.bias)
     }
     return hidden
-  }
-
-  private func product(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
-    withExtendedLifetime(bias) { x.binary("linear", weight) { ct_packed_linear($0, $1, bias.pointer) } }
   }
 }
