@@ -68,7 +68,8 @@ public final class ExactCache<Law: SequentialLaw>: LanguageCache {
 
   public func crop(to length: Int) {
     precondition((0...self.length).contains(length), "crop: \(length) of \(self.length) tokens")
-    for row in states.indices { states[row].removeLast(self.length - length) }
+    let dropped = self.length - length
+    for row in states.indices { states[row].removeLast(dropped) }
   }
 
   public func fork(rows: [Int]) -> ExactCache<Law> { ExactCache(law, states: rows.map { states[$0] }) }
