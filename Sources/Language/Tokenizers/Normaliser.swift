@@ -1,23 +1,18 @@
-import Foundation
-
 /// What is done to a text before it is cut into words.
-indirect enum Normaliser: Sendable {
-  case form(Form)
+enum Normaliser: Sendable {
+  case form(NormalisationForm)
   case lowercase
   case prepend([UInt8])
   case replace(TextPattern, with: [UInt8])
   case strip(left: Bool, right: Bool)
   case sequence([Normaliser])
 
-  /// The Unicode normalisation forms.
-  enum Form: String, Sendable { case NFC, NFD, NFKC, NFKD }
-
   init(_ json: TokenizerJSON) throws(LanguageError) {
     let type = try json.type()
     switch type {
     case "NFC", "NFD", "NFKC", "NFKD":
       try json.refuseKeys(besides: ["type"])
-      self = .form(Form(rawValue: type)!)
+      self = .form(NormalisationForm(rawValue: type)!)
     case "Lowercase":
       try json.refuseKeys(besides: ["type"])
       self = .lowercase
@@ -68,40 +63,5 @@ indirect enum Normaliser: Sendable {
       text = Array(String(scalars).utf8)
     case .sequence(let parts): for part in parts { part.normalise(&text) }
     }
-  }
-}
-
-extension Normaliser.Form {
-  /// Normalises by Unicode 12, as Hugging Face does: characters of later versions stand for themselves, and nothing
-  /// composes across them, since to that version they are no marks.
-  func normalise(_ text: inout [UInt8]) {
-    guard text.contains(where: { $0 >= 0x80 }) else { return }
-    var (result, known) = ("", String.UnicodeScalarView())
-    for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
-      if scalar.value < 0x800 || scalar.isKnownToUnicode12 {
-        known.append(scalar)
-      } else {
-        result += normalised(String(known))
-        known = String.UnicodeScalarView()
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    text = Array((result + normalised(String(known))).utf8)
-  }
-
-  private func normalised(_ text: String) -> String {
-    switch self {
-    case .NFC: text.precomposedStringWithCanonicalMapping
-    case .NFD: text.decomposedStringWithCanonicalMapping
-    case .NFKC: text.precomposedStringWithCompatibilityMapping
-    case .NFKD: text.decomposedStringWithCompatibilityMapping
-    }
-  }
-}
-
-extension Unicode.Scalar {
-  fileprivate var isKnownToUnicode12: Bool {
-    guard let age = properties.age else { return false }
-    return age.major < 12 || age.major == 12 && age.minor == 0
   }
 }

@@ -177,16 +177,27 @@ public struct Tokenizer: Sendable {
   public func decode(_ tokens: [Int], skippingSpecialTokens: Bool = false) -> String {
     let special = skippingSpecialTokens ? Set(specialTokens.map(\.id)) : []
     let tokens = tokens.filter { (0..<vocabularySize).contains($0) && !special.contains($0) }
-    if let decoder, decoder.isConcatenation {
-      var bytes: [UInt8] = []
-      for token in tokens {
-        bytes.append(contentsOf: tokenBytes[tokenStarts[token]..<tokenStarts[token + 1]])
-      }
+    switch decoder?.shortcut {
+    case .join: return String(decoding: bytes(of: tokens[...]), as: UTF8.self)
+    case .first(let metaspace):
+      guard let first = tokens.first, let text = text(of: first) else { break }
+      let bytes = metaspace.decode(Array(text.utf8), isFirst: true) + bytes(of: tokens.dropFirst())
       return String(decoding: bytes, as: UTF8.self)
+    case .strip(let rest):
+      let bytes = bytes(of: tokens[...])
+      if String(validating: bytes, as: UTF8.self) != nil { return rest.decode([bytes]) }
+    case nil: break
     }
     let texts = tokens.compactMap { token in text(of: token).map { (token, $0) } }
     guard let decoder else { return texts.map(\.1).joined(separator: " ") }
     return decoder.decode(
       decoder.isByteLevel ? texts.map { bytes(of: $0.0) } : texts.map { Array($0.1.utf8) })
+  }
+
+  private func bytes(of tokens: ArraySlice<Int>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(4 * tokens.count)
+    for token in tokens { bytes.append(contentsOf: tokenBytes[tokenStarts[token]..<tokenStarts[token + 1]]) }
+    return bytes
   }
 }
