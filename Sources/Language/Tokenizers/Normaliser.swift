@@ -1,6 +1,7 @@
 /// What is done to a text before it is cut into words.
 enum Normaliser: Sendable {
   case form(NormalisationForm)
+  case characterMap(CharacterMap)
   case lowercase
   case prepend([UInt8])
   case replace(TextPattern, with: [UInt8])
@@ -16,6 +17,9 @@ enum Normaliser: Sendable {
     case "Lowercase":
       try json.refuseKeys(besides: ["type"])
       self = .lowercase
+    case "Precompiled":
+      try json.refuseKeys(besides: ["type", "precompiled_charsmap"])
+      self = .characterMap(try CharacterMap(json.required("precompiled_charsmap")))
     case "Prepend":
       try json.refuseKeys(besides: ["type", "prepend"])
       self = .prepend(Array(try json.required("prepend").string().utf8))
@@ -35,7 +39,7 @@ enum Normaliser: Sendable {
     default:
       throw json.unsupported(
         "the normalizer \(type)",
-        offered: "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip or Sequence")
+        offered: "NFC, NFD, NFKC, NFKD, Lowercase, Precompiled, Prepend, Replace, Strip or Sequence")
     }
   }
 
@@ -43,6 +47,7 @@ enum Normaliser: Sendable {
   func normalise(_ text: inout [UInt8]) {
     switch self {
     case .form(let form): form.normalise(&text)
+    case .characterMap(let map): map.normalise(&text)
     case .lowercase:
       if text.allSatisfy({ $0 < 0x80 }) {
         for i in text.indices where (0x41...0x5a).contains(text[i]) { text[i] |= 0x20 }

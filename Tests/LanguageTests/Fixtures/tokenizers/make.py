@@ -1,16 +1,20 @@
 """Writes the tokeniser fixtures beside this file: a small tokenizer.json of every kind, and its encodings of lines.
 
-Made with Python 3.11 and tokenizers 0.23.3, seed 20261127: python3 make.py TEXT, where TEXT is tinyshakespeare.txt.
+Made with Python 3.11, tokenizers 0.23.3 and sentencepiece 0.2.2, seed 20261127: python3 make.py TEXT, where TEXT is tinyshakespeare.txt.
 Each kind is trained here in the shape of the published files (GPT-2, GPT-NeoX, Llama 3, Qwen 2, Mistral, T5), since
 those are large; `lines.json` holds adversarial lines, `<kind>.encodings.json` the ids of each line with and without
-special tokens, and what they decode to where that is not the line.
+special tokens, and what they decode to where that is not the line. Only the last digits of the unigram scores differ
+from run to run, since their trainer adds in no fixed order.
 """
 
+import io
 import json
 import os
 import random
 import sys
+import tempfile
 
+import sentencepiece
 from tokenizers import (
     AddedToken,
     Regex,
@@ -169,10 +173,57 @@ def sentencepiece_bpe(text, size=500):
     return tokenizer
 
 
+def members(message):
+    """The length-delimited members of a protocol buffer with their numbers; numbers and floats are passed over."""
+    i = 0
+
+    def number():
+        nonlocal i
+        value = shift = 0
+        while True:
+            byte = message[i]
+            i += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while i < len(message):
+        key = number()
+        if key & 7 == 0:
+            number()
+        elif key & 7 == 2:
+            size = number()
+            i += size
+            yield key >> 3, message[i - size : i]
+        else:
+            i += 4 if key & 7 == 5 else 8
+
+
+def character_map():
+    """SentencePiece's compiled map of a few rules: ligatures, wide letters, spaces, marks, and something removed."""
+    rules = {"\ufb01": "fi", "\ufb03": "ffi", "\uff21": "A", "\u3000": " ", "\u00a0": " ", "\t": " ", "\n": " ", "e\u0301": "\u00e9",
+             "\u200b": "", "\u2460": "1", "\u1100\u1161": "\uac00", "\u1100\u1161\u11a8": "\uac01", "\U0001f600": ":)", "\u0301": "'"}
+    lines = ["\t".join(" ".join(f"{ord(c):X}" for c in side) for side in rule) for rule in rules.items()]
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv", delete=False) as file:
+        file.write("\n".join(lines) + "\n")
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a b c"] * 9), model_writer=model, vocab_size=7, normalization_rule_tsv=file.name,
+        minloglevel=2,
+    )
+    os.remove(file.name)
+    # The member 3 of the model is its normaliser, the member 2 of that the map.
+    normalizer = next(value for key, value in members(model.getvalue()) if key == 3)
+    return next(value for key, value in members(normalizer) if key == 2)
+
+
 def unigram(text, size=500):
     """T5-like: a unigram model of words with a visible space, and a mask that takes the spaces before it."""
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Precompiled(character_map()), normalizers.Replace(Regex(" {2,}"), " ")]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
     trainer = trainers.UnigramTrainer(
         vocab_size=size, special_tokens=specials("<pad>", "</s>", "<unk>"), unk_token="<unk>", show_progress=False
