@@ -120,7 +120,7 @@ struct AddedTokens: Sendable {
       if token.isSingleWord, Self.isWord(before: start, in: text) || Self.isWord(at: end, in: text) {
         continue
       }
-      if token.stripsLeft { start = max(Self.startOfSpaces(before: start, in: text), done) }
+      if token.stripsLeft { start = Self.startOfSpaces(before: start, in: text) }
       if token.stripsRight { end = Self.endOfSpaces(after: end, in: text) }
       if done < start { sections.append(Section(range: done..<start, token: nil)) }
       sections.append(Section(range: start..<end, token: token.id))
