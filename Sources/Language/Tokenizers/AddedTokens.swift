@@ -33,6 +33,7 @@ struct AddedToken: Sendable {
 /// The added tokens of a tokeniser, and how a text is cut at them.
 struct AddedTokens: Sendable {
   let tokens: [AddedToken]
+  let specialIds: Set<Int>
   /// Places in `tokens` by id and by text.
   private let places: [Int: Int]
   private let names: ByteStringTable
@@ -41,6 +42,7 @@ struct AddedTokens: Sendable {
 
   init(_ tokens: [AddedToken], normaliser: Normaliser?, file: String) throws(LanguageError) {
     self.tokens = tokens
+    specialIds = Set(tokens.filter(\.isSpecial).map(\.id))
     var (places, names): ([Int: Int], ByteStringTable) = ([:], ByteStringTable())
     for (place, token) in tokens.enumerated() {
       let path = "added_tokens[\(place)]"
