@@ -122,6 +122,14 @@ import Testing
     #expect(try ids(#","unk_token":"?""#) == [1, 0, 0, 1, 0, 1])
     #expect(try ids(#","unk_token":"?","fuse_unk":true"#) == [1, 0, 1, 0, 1])
     #expect(try ids(#","unk_token":"?","byte_fallback":true"#) == [1, 0, 0, 1, 2, 3, 1])
+    // An unknown character before bytes comes after them: tokenizers 0.23.3 gives these ids.
+    let mixed = try tokenizer(
+      tokenizerJSON(
+        model: #"""
+          {"type":"BPE","vocab":{"?":0,"a":1,"<0xC3>":2,"<0xA9>":3},"merges":[],"unk_token":"?",
+          "byte_fallback":true}
+          """#))
+    #expect(mixed.encode("axéa") == [1, 2, 3, 0, 1])
   }
 
   @Test("whole words come before merges where the file says so")
@@ -158,5 +166,63 @@ import Testing
     #expect(try pieces("MergedWithPrevious") == [4, 2, 3])
     #expect(try pieces("MergedWithNext") == [1, 2, 5])
     #expect(try pieces("Contiguous") == [1, 6, 3])
+  }
+
+  @Test("patterns cut as their expressions do")
+  func patterns() {
+    // From `pre_tokenizers.Split` of tokenizers 0.23.3 with the same expressions.
+    let cases: [(text: String, gpt2: [String], llama3: [String], qwen: [String])] = [
+      (
+        "I'LL we'll 12345", ["I", "'", "LL", " we", "'ll", " 12345"],
+        ["I", "'LL", " we", "'ll", " ", "123", "45"],
+        ["I", "'LL", " we", "'ll", " ", "1", "2", "3", "4", "5"]
+      ),
+      (
+        "x'\u{17f}y 'so", ["x", "'", "\u{17f}y", " '", "so"], ["x", "'\u{17f}", "y", " '", "so"],
+        ["x", "'\u{17f}", "y", " '", "so"]
+      ),
+      (
+        "a  \n\n b!\r\n\t.", ["a", "  \n\n", " b", "!", "\r\n", "\t", "."],
+        ["a", "  \n\n", " b", "!\r\n", "\t", "."], ["a", "  \n\n", " b", "!\r\n", "\t", "."]
+      ),
+      (
+        "\u{a0}\u{a0}na e\u{301}t", ["\u{a0}", "\u{a0}", "na", " e", "\u{301}", "t"],
+        ["\u{a0}", "\u{a0}na", " e", "\u{301}t"], ["\u{a0}", "\u{a0}na", " e", "\u{301}t"]
+      ),
+    ]
+    for (text, gpt2, llama3, qwen) in cases {
+      for (pattern, expected) in [(SplitPattern.gpt2, gpt2), (.llama3, llama3), (.qwen, qwen)] {
+        let pieces = pattern.pieces(of: text)
+        #expect(pieces.map { Array($0.utf8) } == expected.map { Array($0.utf8) }, "\(pattern) \(pieces)")
+      }
+    }
+  }
+
+  @Test("bytes that make no character are replaced one by one")
+  func brokenBytes() throws {
+    let tokenizer = try tokenizer(
+      tokenizerJSON(
+        model: #"""
+          {"type":"BPE","vocab":{"<0xE4>":0,"<0xBD>":1,"<0xA0>":2,"▁a":3},"merges":[],"byte_fallback":true}
+          """#,
+        decoder: #"""
+          {"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},
+          {"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}
+          """#))
+    #expect(tokenizer.decode([3, 0, 1, 2, 3]) == "a\u{4f60} a")
+    #expect(tokenizer.decode([3, 0, 1, 3]) == "a\u{fffd}\u{fffd} a")
+    #expect([3, 0, 1, 2].map { tokenizer.bytes(of: $0) } == [[0x20, 0x61], [0xe4], [0xbd], [0xa0]])
+  }
+
+  @Test("unknown characters that are a piece together become it")
+  func unigramUnknown() throws {
+    let model = #"""
+      {"type":"Unigram","unk_id":0,"vocab":[["?",100],["a",100],["xy",100]],"byte_fallback":false}
+      """#
+    let tokenizer = try tokenizer(tokenizerJSON(model: model))
+    // Two unknown characters score 90 each, more than the piece that they spell.
+    #expect(tokenizer.encode("axya") == [1, 2, 1])
+    #expect(tokenizer.encode("axa") == [1, 0, 1])
+    #expect(tokenizer.encode("axxyya") == [1, 0, 1])
   }
 }

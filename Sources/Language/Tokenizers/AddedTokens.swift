@@ -33,6 +33,7 @@ struct AddedToken: Sendable {
 /// The added tokens of a tokeniser, and how a text is cut at them.
 struct AddedTokens: Sendable {
   let tokens: [AddedToken]
+  let specialIds: Set<Int>
   /// Places in `tokens` by id and by text.
   private let places: [Int: Int]
   private let names: ByteStringTable
@@ -41,6 +42,7 @@ struct AddedTokens: Sendable {
 
   init(_ tokens: [AddedToken], normaliser: Normaliser?, file: String) throws(LanguageError) {
     self.tokens = tokens
+    specialIds = Set(tokens.filter(\.isSpecial).map(\.id))
     var (places, names): ([Int: Int], ByteStringTable) = ([:], ByteStringTable())
     for (place, token) in tokens.enumerated() {
       let path = "added_tokens[\(place)]"
@@ -120,7 +122,7 @@ struct AddedTokens: Sendable {
       if token.isSingleWord, Self.isWord(before: start, in: text) || Self.isWord(at: end, in: text) {
         continue
       }
-      if token.stripsLeft { start = max(Self.startOfSpaces(before: start, in: text), done) }
+      if token.stripsLeft { start = Self.startOfSpaces(before: start, in: text) }
       if token.stripsRight { end = Self.endOfSpaces(after: end, in: text) }
       if done < start { sections.append(Section(range: done..<start, token: nil)) }
       sections.append(Section(range: start..<end, token: token.id))

@@ -167,44 +167,52 @@ struct BytePairEncoding: Sendable {
 
   /// Merges by a heap of pairs over a linked list, n log n in the number of units.
   private func mergeLong(_ units: [Int32], into result: inout [Int]) {
-    struct Candidate: Comparable {
-      let pair: UInt64
-      let position: Int32
-      let left: Int32
-      let right: Int32
-
-      static func < (a: Candidate, b: Candidate) -> Bool {
-        a.pair != b.pair ? a.pair < b.pair : a.position < b.position
-      }
-    }
     let count = units.count
     var tokens = units
     var next = (0..<count).map { Int32($0 + 1) }
     var previous = (0..<count).map { Int32($0 - 1) }
+    // What the token at a place and the next one become: a queued pair that differs has been overtaken.
+    var current = Array(repeating: UInt64.max, count: count)
     pairs.withLookup { lookup in
-      func candidate(_ i: Int, _ j: Int) -> Candidate? {
-        let pair = lookup(tokens[i], tokens[j])
-        return pair == .max
-          ? nil : Candidate(pair: pair, position: Int32(i), left: tokens[i], right: tokens[j])
+      var queue: [Candidate] = []
+      for i in 0..<count - 1 {
+        current[i] = lookup(tokens[i], tokens[i + 1])
+        if current[i] != .max { queue.append(Candidate(pair: current[i], position: Int32(i))) }
       }
-      var heap = MinimumHeap((0..<count - 1).compactMap { candidate($0, $0 + 1) })
+      var heap = MinimumHeap(queue)
       while let top = heap.popFirst() {
         let i = Int(top.position)
+        guard current[i] == top.pair else { continue }
         let j = Int(next[i])
-        // What was merged away or into something longer meanwhile.
-        guard j < count, tokens[i] == top.left, tokens[j] == top.right else { continue }
         tokens[i] = Int32(truncatingIfNeeded: top.pair)
-        tokens[j] = -1
+        (tokens[j], current[j]) = (-1, .max)
         let after = Int(next[j])
         next[i] = Int32(after)
+        current[i] = .max
         if after < count {
           previous[after] = Int32(i)
-          if let new = candidate(i, after) { heap.insert(new) }
+          current[i] = lookup(tokens[i], tokens[after])
+          if current[i] != .max { heap.insert(Candidate(pair: current[i], position: Int32(i))) }
         }
         let before = Int(previous[i])
-        if before >= 0, let new = candidate(before, i) { heap.insert(new) }
+        if before >= 0 {
+          current[before] = lookup(tokens[before], tokens[i])
+          if current[before] != .max {
+            heap.insert(Candidate(pair: current[before], position: Int32(before)))
+          }
+        }
       }
     }
     for token in tokens where token >= 0 { result.append(Int(token)) }
+  }
+
+  /// A pair to merge: the lowest rank first, then the leftmost.
+  private struct Candidate: Comparable {
+    let pair: UInt64
+    let position: Int32
+
+    static func < (a: Candidate, b: Candidate) -> Bool {
+      a.pair != b.pair ? a.pair < b.pair : a.position < b.position
+    }
   }
 }

@@ -10,10 +10,15 @@ struct MinimumHeap<Element: Comparable> {
 
   mutating func insert(_ element: Element) {
     elements.append(element)
-    var i = elements.count - 1
-    while i > 0, elements[i] < elements[(i - 1) / 2] {
-      elements.swapAt(i, (i - 1) / 2)
-      i = (i - 1) / 2
+    elements.withUnsafeMutableBufferPointer { elements in
+      var i = elements.count - 1
+      while i > 0 {
+        let parent = (i - 1) / 2
+        guard element < elements[parent] else { break }
+        elements[i] = elements[parent]
+        i = parent
+      }
+      elements[i] = element
     }
   }
 
@@ -27,15 +32,18 @@ struct MinimumHeap<Element: Comparable> {
   }
 
   private mutating func sink(_ start: Int) {
-    var i = start
-    while true {
-      var least = i
-      for child in 2 * i + 1...2 * i + 2 where child < elements.count && elements[child] < elements[least] {
-        least = child
+    elements.withUnsafeMutableBufferPointer { elements in
+      let element = elements[start]
+      var i = start
+      while true {
+        var child = 2 * i + 1
+        guard child < elements.count else { break }
+        if child + 1 < elements.count, elements[child + 1] < elements[child] { child += 1 }
+        guard elements[child] < element else { break }
+        elements[i] = elements[child]
+        i = child
       }
-      if least == i { return }
-      elements.swapAt(i, least)
-      i = least
+      elements[i] = element
     }
   }
 }

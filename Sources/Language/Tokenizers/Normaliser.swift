@@ -1,26 +1,25 @@
-import Foundation
-
 /// What is done to a text before it is cut into words.
-indirect enum Normaliser: Sendable {
-  case form(Form)
+enum Normaliser: Sendable {
+  case form(NormalisationForm)
+  case characterMap(CharacterMap)
   case lowercase
   case prepend([UInt8])
   case replace(TextPattern, with: [UInt8])
   case strip(left: Bool, right: Bool)
   case sequence([Normaliser])
 
-  /// The Unicode normalisation forms.
-  enum Form: String, Sendable { case NFC, NFD, NFKC, NFKD }
-
   init(_ json: TokenizerJSON) throws(LanguageError) {
     let type = try json.type()
     switch type {
     case "NFC", "NFD", "NFKC", "NFKD":
       try json.refuseKeys(besides: ["type"])
-      self = .form(Form(rawValue: type)!)
+      self = .form(NormalisationForm(rawValue: type)!)
     case "Lowercase":
       try json.refuseKeys(besides: ["type"])
       self = .lowercase
+    case "Precompiled":
+      try json.refuseKeys(besides: ["type", "precompiled_charsmap"])
+      self = .characterMap(try CharacterMap(json.required("precompiled_charsmap")))
     case "Prepend":
       try json.refuseKeys(besides: ["type", "prepend"])
       self = .prepend(Array(try json.required("prepend").string().utf8))
@@ -40,7 +39,7 @@ indirect enum Normaliser: Sendable {
     default:
       throw json.unsupported(
         "the normalizer \(type)",
-        offered: "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip or Sequence")
+        offered: "NFC, NFD, NFKC, NFKD, Lowercase, Precompiled, Prepend, Replace, Strip or Sequence")
     }
   }
 
@@ -48,6 +47,7 @@ indirect enum Normaliser: Sendable {
   func normalise(_ text: inout [UInt8]) {
     switch self {
     case .form(let form): form.normalise(&text)
+    case .characterMap(let map): map.normalise(&text)
     case .lowercase:
       if text.allSatisfy({ $0 < 0x80 }) {
         for i in text.indices where (0x41...0x5a).contains(text[i]) { text[i] |= 0x20 }
@@ -68,40 +68,5 @@ indirect enum Normaliser: Sendable {
       text = Array(String(scalars).utf8)
     case .sequence(let parts): for part in parts { part.normalise(&text) }
     }
-  }
-}
-
-extension Normaliser.Form {
-  /// Normalises by Unicode 12, as Hugging Face does: characters of later versions stand for themselves, and nothing
-  /// composes across them, since to that version they are no marks.
-  func normalise(_ text: inout [UInt8]) {
-    guard text.contains(where: { $0 >= 0x80 }) else { return }
-    var (result, known) = ("", String.UnicodeScalarView())
-    for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
-      if scalar.value < 0x800 || scalar.isKnownToUnicode12 {
-        known.append(scalar)
-      } else {
-        result += normalised(String(known))
-        known = String.UnicodeScalarView()
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    text = Array((result + normalised(String(known))).utf8)
-  }
-
-  private func normalised(_ text: String) -> String {
-    switch self {
-    case .NFC: text.precomposedStringWithCanonicalMapping
-    case .NFD: text.decomposedStringWithCanonicalMapping
-    case .NFKC: text.precomposedStringWithCompatibilityMapping
-    case .NFKD: text.decomposedStringWithCompatibilityMapping
-    }
-  }
-}
-
-extension Unicode.Scalar {
-  fileprivate var isKnownToUnicode12: Bool {
-    guard let age = properties.age else { return false }
-    return age.major < 12 || age.major == 12 && age.minor == 0
   }
 }

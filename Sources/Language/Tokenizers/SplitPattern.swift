@@ -31,6 +31,14 @@ public enum SplitPattern: String, Sendable, Hashable, CaseIterable {
     self = found
   }
 
+  /// The pieces of a text.
+  package func pieces(of text: String) -> [String] {
+    let bytes = Array(text.utf8)
+    var pieces: [Range<Int>] = []
+    bytes.withUnsafeBufferPointer { split($0, 0..<bytes.count, into: &pieces) }
+    return pieces.map { String(decoding: bytes[$0], as: UTF8.self) }
+  }
+
   /// Appends the pieces of a range, in order.
   func split(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, into pieces: inout [Range<Int>]) {
     UnicodeClass.withTable { classes in

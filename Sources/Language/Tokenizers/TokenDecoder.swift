@@ -7,6 +7,8 @@ struct TokenDecoder: Sendable {
     case fuse
     case strip(Unicode.Scalar, start: Int, stop: Int)
     case replace(TextPattern, with: [UInt8])
+
+    var isByteFallback: Bool { if case .byteFallback = self { true } else { false } }
   }
 
   private var steps: [Step] = []
@@ -56,8 +58,34 @@ struct TokenDecoder: Sendable {
     }
   }
 
-  /// Whether a text is the bytes of its tokens in a row.
-  var isConcatenation: Bool { steps.allSatisfy { if case .byteLevel = $0 { true } else { false } } }
+  /// What is left to do to the bytes of the tokens in a row, where they are no less than the text.
+  enum Shortcut {
+    /// Nothing.
+    case join
+    /// The first token loses its marks.
+    case first(Metaspace)
+    /// Nothing if they are UTF-8, then the stripping; else bytes have to be replaced one by one.
+    case strip(TokenDecoder)
+  }
+
+  var shortcut: Shortcut? {
+    if case .metaspace(let metaspace)? = steps.first, steps.count == 1 { return .first(metaspace) }
+    var isFused = false
+    var rest = self
+    rest.steps = []
+    for (i, step) in steps.enumerated() {
+      switch step {
+      case .byteLevel: if steps.count == 1 { return .join } else { return nil }
+      case .replace, .byteFallback:
+        // What fallback bytes make together is not replaced here, so nothing may follow them.
+        if isFused || i > 0 && steps[i - 1].isByteFallback { return nil }
+      case .fuse: isFused = true
+      case .strip: if isFused { rest.steps.append(step) } else { return nil }
+      case .metaspace: return nil
+      }
+    }
+    return .strip(rest)
+  }
 
   /// What a token stands for inside a text.
   /// - Parameter isAdded: whether the model does not know the token: it then stands for its own text, whatever

@@ -2,7 +2,7 @@
 struct TokenEncoder {
   private let tokenizer: Tokenizer
   /// Places in `ends` of words met before.
-  private var words = ByteStringTable(minimumCapacity: 1 << 10)
+  private var words = ByteStringTable()
   /// The tokens of the words met before, and where those of each end.
   private var tokens: [Int] = []
   private var ends: [Int] = [0]

@@ -27,7 +27,7 @@ public struct Tokenizer: Sendable {
 
   /// Reads a `tokenizer.json`.
   ///
-  /// The sections `truncation` and `padding` are passed over: they are options of a call.
+  /// The sections `truncation` and `padding` are passed over: they are options of a call. Ids lie below 2,097,152.
   ///
   /// - Throws: ``LanguageError``: `missing` where there is no file; `malformed` with the byte where it is no JSON, or
   ///   with the key where it is no tokeniser; `unsupported` with the key of a feature that is not offered;
@@ -170,23 +170,36 @@ public struct Tokenizer: Sendable {
 
   /// The text of tokens.
   ///
-  /// Byte-level models give back every byte of an encoded text, added tokens that take no spaces included. Ids that no
-  /// token has are left out; bytes that make no character become U+FFFD.
+  /// Byte-level models give back every byte of an encoded text that no normaliser and no space-taking token changed.
+  /// An added token comes back as its own text, where Hugging Face takes letters such as `é` in it for bytes; all else
+  /// decodes as there. Ids that no token has are left out; bytes that make no character become U+FFFD.
   ///
   /// - Parameter skippingSpecialTokens: whether special tokens are left out.
   public func decode(_ tokens: [Int], skippingSpecialTokens: Bool = false) -> String {
-    let special = skippingSpecialTokens ? Set(specialTokens.map(\.id)) : []
-    let tokens = tokens.filter { (0..<vocabularySize).contains($0) && !special.contains($0) }
-    if let decoder, decoder.isConcatenation {
-      var bytes: [UInt8] = []
-      for token in tokens {
-        bytes.append(contentsOf: tokenBytes[tokenStarts[token]..<tokenStarts[token + 1]])
-      }
+    let tokens = tokens.filter {
+      (0..<vocabularySize).contains($0) && !(skippingSpecialTokens && added.specialIds.contains($0))
+    }
+    switch decoder?.shortcut {
+    case .join: return String(decoding: bytes(of: tokens[...]), as: UTF8.self)
+    case .first(let metaspace):
+      guard let first = tokens.first, let text = text(of: first) else { break }
+      let bytes = metaspace.decode(Array(text.utf8), isFirst: true) + bytes(of: tokens.dropFirst())
       return String(decoding: bytes, as: UTF8.self)
+    case .strip(let rest):
+      let bytes = bytes(of: tokens[...])
+      if String(validating: bytes, as: UTF8.self) != nil { return rest.decode([bytes]) }
+    case nil: break
     }
     let texts = tokens.compactMap { token in text(of: token).map { (token, $0) } }
     guard let decoder else { return texts.map(\.1).joined(separator: " ") }
     return decoder.decode(
       decoder.isByteLevel ? texts.map { bytes(of: $0.0) } : texts.map { Array($0.1.utf8) })
+  }
+
+  private func bytes(of tokens: ArraySlice<Int>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(4 * tokens.count)
+    for token in tokens { bytes.append(contentsOf: tokenBytes[tokenStarts[token]..<tokenStarts[token + 1]]) }
+    return bytes
   }
 }

@@ -6,7 +6,7 @@ struct Vocabulary: Sendable, Sequence {
   private var ids = ByteStringTable()
 
   /// Ids from here on are refused: a vocabulary is an array over them.
-  static let idLimit = 1 << 24
+  static let idLimit = 1 << 21
 
   /// How many tokens there are.
   var count: Int { ids.count }
