@@ -10,6 +10,7 @@ from common import Timer, answer, arguments
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, logging
 
 logging.set_verbosity_error()
+logging.disable_progress_bar()
 options = arguments(task="greedy")
 folder = f"{options.folder}/language"
 low = options.precision == "bf16-mixed"

@@ -62,6 +62,40 @@ struct GatedSiLU : Function<GatedSiLU> {
   }
 };
 
+// x/√(mean x² + ε) w over the last axis. Half precision is normalised in single, as models of it were trained.
+struct RootMeanSquareNorm : Function<RootMeanSquareNorm> {
+  static at::Tensor wide(const at::Tensor &x) {
+    return x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
+  }
+  static at::Tensor scale(const at::Tensor &x, double epsilon) {
+    auto norm = at::linalg_vector_norm(x, 2, at::IntArrayRef{-1}, true);
+    return norm.square_().div_(x.size(-1)).add_(epsilon).rsqrt_();
+  }
+  static at::Tensor normalised(const at::Tensor &x, const at::Tensor &scale, const at::Tensor &weight,
+                               at::ScalarType type) {
+    auto y = at::mul(x, scale);
+    return y.scalar_type() == type ? y.mul_(weight) : y.to(type).mul(weight);
+  }
+  static at::Tensor forward(AutogradContext *context, at::Tensor x, at::Tensor weight, double epsilon) {
+    auto single = wide(x);
+    auto factor = scale(single, epsilon);
+    context->save_for_backward({x, weight, factor});
+    return normalised(single, factor, weight, x.scalar_type());
+  }
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    auto saved = context->get_saved_variables();
+    auto x = wide(saved[0]), weight = saved[1], factor = saved[2];
+    auto slope = wide(gradients[0]);
+    auto inner = slope * weight;
+    auto along = (inner * x).sum(-1, true).mul_(factor * factor * factor).div_(-x.size(-1));
+    at::Tensor for_weight;
+    if (context->needs_input_grad(1))
+      for_weight = (x * factor).mul_(slope).reshape({-1, x.size(-1)}).sum(0).to(weight.scalar_type());
+    auto for_x = inner.mul_(factor).addcmul_(x, along);
+    return {for_x.to(saved[0].scalar_type()), for_weight, {}};
+  }
+};
+
 // The type in which matrix products are to be taken.
 at::ScalarType product_type(const at::Tensor &hidden) {
   return at::autocast::is_autocast_enabled(hidden.device().type())
@@ -84,8 +118,9 @@ struct TokenLogProbabilities : Function<TokenLogProbabilities> {
   }
   static at::Tensor values(const at::Tensor &hidden, const at::Tensor &table, const at::Tensor &targets,
                            int64_t piece) {
-    c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
+    // Asked before the guard, behind which autocast is off.
     auto type = product_type(hidden);
+    c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
     auto w = table.to(type);
     auto result = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
     for (int64_t i = 0; i < hidden.size(0); i += piece) {
@@ -125,8 +160,8 @@ struct TokenLogProbabilities : Function<TokenLogProbabilities> {
 struct WeightedLogLikelihood : Function<WeightedLogLikelihood> {
   static at::Tensor forward(AutogradContext *context, at::Tensor hidden, at::Tensor table, at::Tensor targets,
                             at::Tensor weights, int64_t piece) {
-    c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
     auto type = product_type(hidden);
+    c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
     auto w = table.to(type);
     auto for_hidden = hidden.requires_grad() ? at::empty_like(hidden) : at::Tensor();
     auto for_table = table.requires_grad() ? at::zeros_like(table) : at::Tensor();
@@ -166,6 +201,16 @@ ct_tensor ct_rotate(ct_tensor x, ct_tensor cos, ct_tensor sin) {
     auto input = borrow(x);
     return records({input}) ? Rotation::apply(input, borrow(cos), borrow(sin))
                             : rotated(input, borrow(cos), borrow(sin), 1);
+  });
+}
+ct_tensor ct_rms_norm(ct_tensor x, const int64_t *shape, int rank, ct_tensor weight, double eps) {
+  return tensor([&] {
+    auto input = borrow(x);
+    if (!weight || rank != 1) return at::rms_norm(input, ints(shape, rank), optional(weight), eps);
+    auto w = borrow(weight);
+    if (records({input, w})) return RootMeanSquareNorm::apply(input, w, eps);
+    auto single = RootMeanSquareNorm::wide(input);
+    return RootMeanSquareNorm::normalised(single, RootMeanSquareNorm::scale(single, eps), w, input.scalar_type());
   });
 }
 ct_tensor ct_gated_silu(ct_tensor x) {

@@ -35,9 +35,6 @@ ct_tensor ct_layer_norm(ct_tensor x, const int64_t *shape, int rank, ct_tensor w
 ct_tensor ct_group_norm(ct_tensor x, int64_t groups, ct_tensor weight, ct_tensor bias, double eps) {
   return tensor([&] { return at::group_norm(borrow(x), groups, optional(weight), optional(bias), eps); });
 }
-ct_tensor ct_rms_norm(ct_tensor x, const int64_t *shape, int rank, ct_tensor weight, double eps) {
-  return tensor([&] { return at::rms_norm(borrow(x), ints(shape, rank), optional(weight), eps); });
-}
 ct_tensor ct_conv(int rank, ct_tensor x, ct_tensor weight, ct_tensor bias, const int64_t *stride,
                   const int64_t *padding, const int64_t *dilation, int64_t groups) {
   return tensor([&] {

@@ -23,14 +23,7 @@ struct LanguageFinetune: TrainingCommand {
       valueName: "file.jsonl"))
   var data: String?
 
-  @Option(help: ArgumentHelp("Key of a prompt.", valueName: "key"))
-  var promptKey = "prompt"
-
-  @Option(help: ArgumentHelp("Key of a response, or of a list of them.", valueName: "key"))
-  var responseKey = "response"
-
-  @Option(help: ArgumentHelp("Key of a plain text, where a line has no prompt.", valueName: "key"))
-  var textKey = "text"
+  @OptionGroup var textKeys: TextKeyArguments
 
   @Option(help: ArgumentHelp("Rank of a LoRA adapter; trains all weights if left out.", valueName: "rank"))
   var lora: Int?
@@ -61,24 +54,16 @@ struct LanguageFinetune: TrainingCommand {
   @Option(help: ArgumentHelp("Rows of packed texts a step.", valueName: "n"))
   var batch = 8
 
+  @Option(help: ArgumentHelp("Batches whose gradients are averaged for a step.", valueName: "n"))
+  var accumulate = 1
+
   @Option(help: ArgumentHelp("Learning rate of AdamW at its highest.", valueName: "rate"))
   var lr = 1e-4
 
   @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
   var weightDecay = 0.0
 
-  @Option(
-    help: ArgumentHelp("Share of the texts, the last ones, held out for validation.", valueName: "share"))
-  var validation = 0.1
-
-  @Option(help: ArgumentHelp("Steps between validations.", valueName: "n"))
-  var validateEvery = 50
-
-  @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
-  var checkpointEvery = 100
-
-  @Option(help: ArgumentHelp("float32, or bf16-mixed.", valueName: "kind"))
-  var precision = Precision.float32
+  @OptionGroup var loop: TextLoopArguments
 
   @OptionGroup var common: CommonOptions
 
@@ -86,10 +71,7 @@ struct LanguageFinetune: TrainingCommand {
 
   func validate() throws {
     try requireData()
-    for (name, value) in [("--validate-every", validateEvery), ("--checkpoint-every", checkpointEvery)]
-    where value < 0 {
-      throw ValidationError("\(name) \(value): at least 0")
-    }
+    guard accumulate >= 1 else { throw ValidationError("--accumulate \(accumulate): at least 1") }
     if lora == nil, loraAlpha != nil || loraTargets != nil {
       throw ValidationError("--lora-alpha and --lora-targets: only with --lora")
     }
@@ -101,9 +83,7 @@ struct LanguageFinetune: TrainingCommand {
   mutating func run() throws {
     self = try resumed()
     _ = common.start()
-    var keys = TextKeys()
-    (keys.prompt, keys.response, keys.text) = (promptKey, responseKey, textKey)
-    let records = try TextRecord.read(URL(argument: data ?? ""), keys: keys)
+    let records = try TextRecord.read(URL(argument: data ?? ""), keys: textKeys.keys)
     let loaded = try PretrainedModel(folder: URL(argument: folder))
     loaded.model.move(device: common.target)
     let texts = try records.flatMap { try loaded.weightedTexts($0) }
@@ -136,7 +116,7 @@ struct LanguageFinetune: TrainingCommand {
   private func options() -> FineTuningOptions {
     var options = FineTuningOptions()
     (options.batchSize, options.length, options.learningRate) = (batch, length, lr)
-    (options.weightDecay, options.frozen, options.validationFraction) = (weightDecay, freeze, validation)
+    (options.weightDecay, options.frozen, options.validationFraction) = (weightDecay, freeze, loop.validation)
     if let lora {
       var adapter = LowRankOptions()
       (adapter.rank, adapter.alpha) = (lora, loraAlpha ?? 2 * Double(lora))
@@ -146,7 +126,8 @@ struct LanguageFinetune: TrainingCommand {
     }
     options.training = TrainingOptions(
       steps: steps, schedule: .cosine(floor: 0.1), warmUp: min(10, steps / 10), clipNorm: 1,
-      validateEvery: validateEvery, checkpointEvery: checkpointEvery, precision: precision)
+      validateEvery: loop.validateEvery, checkpointEvery: loop.checkpointEvery, precision: loop.precision,
+      accumulation: accumulate)
     options.seed = common.seed
     return options
   }

@@ -21,14 +21,7 @@ struct LanguageScore: ParsableCommand {
     ))
   var data: String
 
-  @Option(help: ArgumentHelp("Key of a prompt.", valueName: "key"))
-  var promptKey = "prompt"
-
-  @Option(help: ArgumentHelp("Key of a response, or of a list of them.", valueName: "key"))
-  var responseKey = "response"
-
-  @Option(help: ArgumentHelp("Key of a plain text, where a line has no prompt.", valueName: "key"))
-  var textKey = "text"
+  @OptionGroup var textKeys: TextKeyArguments
 
   @Option(help: ArgumentHelp("Tokens that are read side by side.", valueName: "n"))
   var batchTokens = 8192
@@ -47,9 +40,7 @@ struct LanguageScore: ParsableCommand {
 
   func run() throws {
     _ = common.start()
-    var keys = TextKeys()
-    (keys.prompt, keys.response, keys.text) = (promptKey, responseKey, textKey)
-    let records = try TextRecord.read(URL(argument: data), keys: keys)
+    let records = try TextRecord.read(URL(argument: data), keys: textKeys.keys)
     let loaded = try model.load(on: common.target)
     let items = try records.map { try item($0, loaded) }
     // A text that the model has no positions for has no likelihood, and is not cut in silence.

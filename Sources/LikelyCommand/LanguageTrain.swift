@@ -52,17 +52,7 @@ struct LanguageTrain: TrainingCommand {
   @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
   var weightDecay = 0.1
 
-  @Option(help: ArgumentHelp("Share of the text's end held out for validation.", valueName: "share"))
-  var validation = 0.1
-
-  @Option(help: ArgumentHelp("Steps between validations.", valueName: "n"))
-  var validateEvery = 500
-
-  @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
-  var checkpointEvery = 500
-
-  @Option(help: ArgumentHelp("float32, or bf16-mixed.", valueName: "kind"))
-  var precision = Precision.float32
+  @OptionGroup var loop: TextLoopArguments
 
   @OptionGroup var common: CommonOptions
 
@@ -70,10 +60,6 @@ struct LanguageTrain: TrainingCommand {
 
   func validate() throws {
     try requireData()
-    for (name, value) in [("--validate-every", validateEvery), ("--checkpoint-every", checkpointEvery)]
-    where value < 0 {
-      throw ValidationError("\(name) \(value): at least 0")
-    }
     guard heads >= 1, width % heads == 0, width / heads % 2 == 0 else {
       throw ValidationError("--heads \(heads): heads divide the width of \(width) into even parts")
     }
@@ -129,8 +115,8 @@ struct LanguageTrain: TrainingCommand {
     (options.batchSize, options.learningRate, options.weightDecay) = (batch, lr, weightDecay)
     options.training = TrainingOptions(
       steps: steps, schedule: .cosine(floor: 0.05), warmUp: min(100, steps / 10), clipNorm: 1,
-      validateEvery: validateEvery, checkpointEvery: checkpointEvery, precision: precision)
-    (options.validationFraction, options.seed) = (validation, common.seed)
+      validateEvery: loop.validateEvery, checkpointEvery: loop.checkpointEvery, precision: loop.precision)
+    (options.validationFraction, options.seed) = (loop.validation, common.seed)
     return options
   }
 }

@@ -70,17 +70,7 @@ struct TextDiffusionTrain: TrainingCommand {
   @Option(help: ArgumentHelp("Learning rate of Adam.", valueName: "rate"))
   var lr = 3e-4
 
-  @Option(help: ArgumentHelp("Share of the text's end held out for validation.", valueName: "share"))
-  var validation = 0.1
-
-  @Option(help: ArgumentHelp("Steps between validations.", valueName: "n"))
-  var validateEvery = 500
-
-  @Option(help: ArgumentHelp("Steps between checkpoints.", valueName: "n"))
-  var checkpointEvery = 500
-
-  @Option(help: ArgumentHelp("float32, or bf16-mixed.", valueName: "kind"))
-  var precision = Precision.float32
+  @OptionGroup var loop: TextLoopArguments
 
   @OptionGroup var common: CommonOptions
 
@@ -88,10 +78,6 @@ struct TextDiffusionTrain: TrainingCommand {
 
   func validate() throws {
     try requireData()
-    for (name, value) in [("--validate-every", validateEvery), ("--checkpoint-every", checkpointEvery)]
-    where value < 0 {
-      throw ValidationError("\(name) \(value): at least 0")
-    }
   }
 
   mutating func run() throws {
@@ -120,8 +106,9 @@ struct TextDiffusionTrain: TrainingCommand {
     options.network = MaskedTransformerOptions(length: length, width: width, depth: depth, heads: heads)
     (options.schedule, options.batchSize, options.learningRate) = (schedule, batch, lr)
     options.training = TrainingOptions(
-      steps: steps, validateEvery: validateEvery, checkpointEvery: checkpointEvery, precision: precision)
-    (options.validationFraction, options.seed) = (validation, common.seed)
+      steps: steps, validateEvery: loop.validateEvery, checkpointEvery: loop.checkpointEvery,
+      precision: loop.precision)
+    (options.validationFraction, options.seed) = (loop.validation, common.seed)
     return options
   }
 }

@@ -20,7 +20,6 @@ extension FeynmanKacCorrectors {
     let name: String
     let z: Double
     let steps: Int
-    let particles: Int
     let isCorrected: Bool
   }
 
@@ -63,18 +62,18 @@ extension FeynmanKacCorrectors {
     ]
     var distances: [String: Double] = [:]
     for recipe in [
-      Recipe(name: "model, T = 2", z: 0, steps: 400, particles: 300, isCorrected: false),
-      Recipe(name: "uncorrected, z = 1", z: 1, steps: 400, particles: 4000, isCorrected: false),
-      Recipe(name: "corrected, z = 1", z: 1, steps: 400, particles: 4000, isCorrected: true),
-      Recipe(name: "uncorrected, z = 3", z: 3, steps: 800, particles: 1000, isCorrected: false),
-      Recipe(name: "corrected, z = 3", z: 3, steps: 800, particles: 1000, isCorrected: true),
+      Recipe(name: "model, T = 2", z: 0, steps: 400, isCorrected: false),
+      Recipe(name: "uncorrected, z = 1", z: 1, steps: 400, isCorrected: false),
+      Recipe(name: "corrected, z = 1", z: 1, steps: 400, isCorrected: true),
+      Recipe(name: "uncorrected, z = 3", z: 3, steps: 800, isCorrected: false),
+      Recipe(name: "corrected, z = 3", z: 3, steps: 800, isCorrected: true),
     ] {
       log("C: \(recipe.name)")
       var target = try ComposedTarget.annealed(
         model.denoiser(), exponent: recipe.z == 0 ? 1 : Self.warm / Self.cold)
       target.extraNoise = max(1, recipe.z)
       var options = CorrectorOptions()
-      (options.particles, options.steps, options.end) = (recipe.particles, recipe.steps, Self.end)
+      (options.particles, options.steps, options.end) = (recipe.z == 0 ? 300 : 1000, recipe.steps, Self.end)
       options.isCorrected = recipe.isCorrected
       let result = try correct(target, model.schedule, options: options, random: random.split(recipe.name))
       let last = model.schedule.level(at: Self.end)

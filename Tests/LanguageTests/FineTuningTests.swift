@@ -92,6 +92,23 @@ struct FineTuningTests {
     #expect(try tune(parts, steps: 10, resuming: true) == expected)
   }
 
+  @Test("two batches whose gradients are averaged make the step that one of both makes")
+  func accumulation() throws {
+    var ends: [[Double]] = []
+    for (batch, count) in [(8, nil), (4, 2)] {
+      let tuning = try FineTuning(
+        try ModelFixture("llama").model, texts: texts(40),
+        options: options {
+          // A text of eight tokens a row, so that batches count alike.
+          ($0.length, $0.batchSize, $0.validationFraction) = (7, batch, 0)
+          $0.training = TrainingOptions(steps: 3, accumulation: count)
+        })
+      _ = try tuning.fit()
+      ends.append(tuning.model.state().flatMap { $0.tensor.reshape(-1).doubles })
+    }
+    #expect(zip(ends[0], ends[1]).allSatisfy { abs($0 - $1) < 1e-4 })
+  }
+
   @Test("parameters are frozen by name, and unknown names are refused")
   func freezing() throws {
     let fixture = try ModelFixture("gpt2")

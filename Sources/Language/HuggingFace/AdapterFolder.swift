@@ -8,31 +8,31 @@ extension LowRankAdapter {
   ///
   /// - Throws: ``LanguageError``, `StorageError`. What would change results and is not offered is refused by name.
   public convenience init(folder: URL, for model: Transformer) throws {
-    let fields = try JSONFields(contentsOf: folder.appendingPathComponent("adapter_config.json"))
+    let fields = try JSONNode(contentsOf: folder.appendingPathComponent("adapter_config.json"))
     let type = try fields.string("peft_type")
     guard type == "LORA" else {
-      throw fields.failure(.unsupported, "peft_type", found: "\"\(type)\"", expected: "\"LORA\"")
+      throw fields.error(.unsupported, at: "peft_type", found: "\"\(type)\"", expected: "\"LORA\"")
     }
     for key in ["use_dora", "lora_bias", "use_qalora"] {
       try fields.require(key, false, because: "plain low-rank adapters are offered")
     }
     guard try fields.string("bias", default: "none") == "none" else {
-      throw fields.failure(.unsupported, "bias", found: "trained biases", expected: "\"none\"")
+      throw fields.error(.unsupported, at: "bias", found: "trained biases", expected: "\"none\"")
     }
     for key in ["modules_to_save", "layer_replication", "target_parameters", "trainable_token_indices"]
-    where fields[key] != nil {
-      throw fields.failure(.unsupported, key, found: "a value", expected: "null")
+    where try fields.has(key) {
+      throw fields.error(.unsupported, at: key, found: "a value", expected: "null")
     }
     for key in ["rank_pattern", "alpha_pattern"] {
-      if let pattern = try fields.fields(key), !pattern.keys.isEmpty {
-        throw fields.failure(.unsupported, key, found: "other values for some modules", expected: "none")
+      if let pattern = try fields.optional(key), try !pattern.entries().isEmpty {
+        throw fields.error(.unsupported, at: key, found: "other values for some modules", expected: "none")
       }
     }
     var options = LowRankOptions()
     (options.rank, options.alpha) = (try fields.integer("r"), try fields.number("lora_alpha"))
     options.isRankStabilised = try fields.bool("use_rslora", default: false)
     guard options.rank >= 1 else {
-      throw fields.failure(.badValue, "r", found: "\(options.rank)", expected: "at least 1")
+      throw fields.error(.badValue, at: "r", found: "\(options.rank)", expected: "at least 1")
     }
     let file = try SafetensorsFile(contentsOf: folder.appendingPathComponent(Self.file))
     let places = try Self.places(model, []) { file.names.contains(Self.key($0, "A")) }

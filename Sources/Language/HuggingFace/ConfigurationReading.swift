@@ -6,16 +6,16 @@ extension TransformerConfiguration {
   /// Keys that are left out have the defaults of the `transformers` package.
   /// - Throws: ``LanguageError``; what would change results and is not offered is refused by name.
   public init(contentsOf url: URL) throws(LanguageError) {
-    let fields = try JSONFields(contentsOf: url)
+    let fields = try JSONNode(contentsOf: url)
     let type = try fields.string("model_type")
     guard let family = Family(rawValue: type) else {
-      throw fields.failure(
-        .unsupported, "model_type", found: "\"\(type)\"",
+      throw fields.error(
+        .unsupported, at: "model_type", found: "\"\(type)\"",
         expected: "one of \(Family.allCases.map(\.rawValue).joined(separator: ", "))")
     }
-    if fields["quantization_config"] != nil {
-      throw fields.failure(
-        .unsupported, "quantization_config", found: "quantised weights",
+    if try fields.has("quantization_config") {
+      throw fields.error(
+        .unsupported, at: "quantization_config", found: "quantised weights",
         expected: "weights in float32, bfloat16 or float16; save the model without quantisation")
     }
     switch family {
@@ -26,7 +26,7 @@ extension TransformerConfiguration {
     try validate(file: fields.file)
   }
 
-  private static func gpt2(_ fields: JSONFields) throws(LanguageError) -> TransformerConfiguration {
+  private static func gpt2(_ fields: JSONNode) throws(LanguageError) -> TransformerConfiguration {
     try fields.require("scale_attn_weights", true, because: "other scales of attention are not offered")
     try fields.require(
       "scale_attn_by_inverse_layer_idx", false, because: "scales by layer are not offered")
@@ -46,7 +46,7 @@ extension TransformerConfiguration {
       initialDeviation: try fields.number("initializer_range", default: 0.02))
   }
 
-  private static func gptNeoX(_ fields: JSONFields) throws(LanguageError) -> TransformerConfiguration {
+  private static func gptNeoX(_ fields: JSONNode) throws(LanguageError) -> TransformerConfiguration {
     let width = try fields.integer("hidden_size", default: 6144)
     let heads = try fields.integer("num_attention_heads", default: 64)
     let context = try fields.integer("max_position_embeddings", default: 2048)
@@ -65,7 +65,7 @@ extension TransformerConfiguration {
       initialDeviation: try fields.number("initializer_range", default: 0.02))
   }
 
-  private static func llamaLike(_ family: Family, _ fields: JSONFields) throws(LanguageError)
+  private static func llamaLike(_ family: Family, _ fields: JSONNode) throws(LanguageError)
     -> TransformerConfiguration
   {
     let width = try fields.integer("hidden_size")
@@ -74,14 +74,14 @@ extension TransformerConfiguration {
     let context = try fields.integer("max_position_embeddings")
     let activation = try activation(fields, "hidden_act", default: "silu")
     guard activation == .silu else {
-      throw fields.failure(
-        .unsupported, "hidden_act", found: "\"\(activation.rawValue)\"", expected: "\"silu\"")
+      throw fields.error(
+        .unsupported, at: "hidden_act", found: "\"\(activation.rawValue)\"", expected: "\"silu\"")
     }
     let hasBias = try fields.bool("attention_bias", default: false)
     var result = TransformerConfiguration(
       family: family, vocabularySize: try fields.integer("vocab_size"), width: width, layers: layers,
       heads: heads, keyValueHeads: try fields.integer("num_key_value_heads", default: heads),
-      headWidth: fields["head_dim"] == nil && family != .qwen3
+      headWidth: try !fields.has("head_dim") && family != .qwen3
         ? try headWidth(width, heads, fields, "num_attention_heads")
         : try fields.integer("head_dim", default: 128),
       hiddenWidth: try fields.integer("intermediate_size"), contextLength: context,
@@ -97,12 +97,12 @@ extension TransformerConfiguration {
     return result
   }
 
-  private static func readWindow(_ fields: JSONFields, into result: inout TransformerConfiguration)
+  private static func readWindow(_ fields: JSONNode, into result: inout TransformerConfiguration)
     throws(LanguageError)
   {
     switch result.family {
     case .mistral:
-      result.slidingWindow = fields["sliding_window"] == nil ? nil : try fields.integer("sliding_window")
+      result.slidingWindow = try !fields.has("sliding_window") ? nil : try fields.integer("sliding_window")
     case .qwen2, .qwen3:
       guard try fields.bool("use_sliding_window", default: false) else { return }
       result.slidingWindow = try fields.integer("sliding_window", default: 4096)
@@ -114,42 +114,43 @@ extension TransformerConfiguration {
     guard kinds.count == result.layers, kinds[..<first].allSatisfy({ $0 == "full_attention" }),
       kinds[first...].allSatisfy({ $0 == "sliding_attention" })
     else {
-      throw fields.failure(
-        .unsupported, "layer_types", found: kinds.joined(separator: ", "),
+      throw fields.error(
+        .unsupported, at: "layer_types", found: kinds.joined(separator: ", "),
         expected: "full_attention layers, then sliding_attention layers, \(result.layers) in all")
     }
     result.firstWindowedLayer = first
   }
 
-  private static func headWidth(_ width: Int, _ heads: Int, _ fields: JSONFields, _ key: String)
+  private static func headWidth(_ width: Int, _ heads: Int, _ fields: JSONNode, _ key: String)
     throws(LanguageError) -> Int
   {
     guard heads > 0, width % heads == 0 else {
-      throw fields.failure(.badValue, key, found: "\(heads)", expected: "a divisor of the width \(width)")
+      throw fields.error(.badValue, at: key, found: "\(heads)", expected: "a divisor of the width \(width)")
     }
     return width / heads
   }
 
-  private static func activation(_ fields: JSONFields, _ key: String, default name: String)
+  private static func activation(_ fields: JSONNode, _ key: String, default name: String)
     throws(LanguageError) -> Activation
   {
     let found = try fields.string(key, default: name)
     let others = ["gelu_pytorch_tanh": Activation.geluTanh, "gelu_fast": .geluTanh, "swish": .silu]
     guard let activation = Activation(rawValue: found) ?? others[found] else {
-      throw fields.failure(
-        .unsupported, key, found: "\"\(found)\"", expected: "gelu, gelu_new, gelu_pytorch_tanh, silu or relu")
+      throw fields.error(
+        .unsupported, at: key, found: "\"\(found)\"",
+        expected: "gelu, gelu_new, gelu_pytorch_tanh, silu or relu")
     }
     return activation
   }
 
   /// Rotary positions, where older files have keys of their own and newer ones one object.
-  private static func rotary(_ fields: JSONFields, contextLength: Int, share: Double) throws(LanguageError)
+  private static func rotary(_ fields: JSONNode, contextLength: Int, share: Double) throws(LanguageError)
     -> RotaryPositions
   {
     let base = try fields.number("rope_theta", default: fields.number("rotary_emb_base", default: 10000))
     let ownShare = try fields.number(
       "partial_rotary_factor", default: fields.number("rotary_pct", default: share))
-    let (newer, older) = (try fields.fields("rope_parameters"), try fields.fields("rope_scaling"))
+    let (newer, older) = (try fields.optional("rope_parameters"), try fields.optional("rope_scaling"))
     guard let scaling = newer ?? older else {
       return RotaryPositions(base: base, share: ownShare)
     }
@@ -159,7 +160,7 @@ extension TransformerConfiguration {
       scaling: try self.scaling(scaling, contextLength: contextLength))
   }
 
-  private static func scaling(_ fields: JSONFields, contextLength: Int) throws(LanguageError)
+  private static func scaling(_ fields: JSONNode, contextLength: Int) throws(LanguageError)
     -> RotaryPositions.Scaling
   {
     let type = try fields.string("rope_type", default: fields.string("type", default: "default"))
@@ -186,8 +187,8 @@ extension TransformerConfiguration {
         attentionFactor: try fields.number("attention_factor", default: attention),
         truncates: try fields.bool("truncate", default: true))
     default:
-      throw fields.failure(
-        .unsupported, "rope_type", found: "\"\(type)\"",
+      throw fields.error(
+        .unsupported, at: "rope_type", found: "\"\(type)\"",
         expected: "default, linear, dynamic, llama3 or yarn")
     }
   }

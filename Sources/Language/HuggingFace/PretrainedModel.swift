@@ -46,9 +46,9 @@ public final class PretrainedModel {
         .missing, file: folder.path, found: "no tokenizer.json",
         expected: "one; `transformers` writes it where the tokeniser is a fast one")
     }
-    let configuration = try JSONFields(contentsOf: place("config.json"))
+    let configuration = try JSONNode(contentsOf: place("config.json"))
     let hasGeneration = FileManager.default.fileExists(atPath: place("generation_config.json").path)
-    let generation = hasGeneration ? try JSONFields(contentsOf: place("generation_config.json")) : nil
+    let generation = hasGeneration ? try JSONNode(contentsOf: place("generation_config.json")) : nil
     let own = try generation?.integers("eos_token_id")
     let ends = try own ?? configuration.integers("eos_token_id") ?? []
     let ownBegin = try generation?.integers("bos_token_id")

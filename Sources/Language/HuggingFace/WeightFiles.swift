@@ -31,15 +31,15 @@ struct WeightFiles {
         expected: "\(Self.single) or \(Self.index)\(pickle ? "; save the model as safetensors" : "")")
     }
     file = Self.index
-    let fields = try JSONFields(contentsOf: folder.appendingPathComponent(Self.index))
-    guard let map = try fields.fields("weight_map") else {
+    let fields = try JSONNode(contentsOf: folder.appendingPathComponent(Self.index))
+    guard let map = try fields.optional("weight_map") else {
       throw LanguageError(
         .malformed, file: Self.index, place: "weight_map", found: "no such key",
         expected: "an object from tensors to files")
     }
     var opened: [String: Int] = [:]
     var (shards, shardOf): ([SafetensorsFile], [String: Int]) = ([], [:])
-    for name in map.keys {
+    for name in try map.entries().map(\.key).sorted() {
       let shard = try map.string(name)
       if opened[shard] == nil {
         guard !shard.contains("/"), exists(shard) else {

@@ -70,6 +70,17 @@ extension Transformer: ContinuationScoring {
   }
 
   public func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]] {
+    let tokens = items.reduce(0) { $0 + BranchBatch.slots($1) }
+    // For few tokens copying the weights would not pay.
+    guard tokens >= 2048 else { return allScores(of: items, tokensPerBatch, hiddenStates) }
+    return withPackedWeights(rows: min(tokens, tokensPerBatch)) {
+      allScores(of: items, tokensPerBatch, hiddenStates)
+    }
+  }
+
+  private func allScores(of items: [ScoringItem], _ tokensPerBatch: Int, _ hiddenStates: Bool)
+    -> [[SequenceScore]]
+  {
     // An item with many continuations becomes several rows: attention over all of them at once would waste most of
     // its work on branches that do not see each other.
     var rows: [(item: Int, first: Int, part: ScoringItem)] = []

@@ -14,7 +14,7 @@ struct AddedToken: Sendable {
 
   init(text: String, id: Int) { (self.text, self.id) = (text, id) }
 
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     try json.refuseKeys(besides: [
       "id", "content", "single_word", "lstrip", "rstrip", "normalized", "special",
     ])

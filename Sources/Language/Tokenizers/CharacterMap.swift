@@ -9,7 +9,7 @@ struct CharacterMap: Sendable {
   private let replacements: [UInt8]
 
   /// - Parameter json: the `precompiled_charsmap` in Base64.
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     func broken(_ found: String) -> LanguageError {
       json.error(.malformed, found, expected: "a SentencePiece character map in Base64")
     }

@@ -8,7 +8,7 @@ struct Metaspace: Sendable {
   let scheme: PrependScheme
   let splits: Bool
 
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     try json.refuseKeys(besides: [
       "type", "replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep",
     ])

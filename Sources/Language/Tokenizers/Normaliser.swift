@@ -8,7 +8,7 @@ enum Normaliser: Sendable {
   case strip(left: Bool, right: Bool)
   case sequence([Normaliser])
 
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     let type = try json.type()
     switch type {
     case "NFC", "NFD", "NFKC", "NFKD":

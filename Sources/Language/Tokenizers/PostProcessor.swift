@@ -6,7 +6,7 @@ struct PostProcessor: Sendable {
   /// Nothing.
   init() {}
 
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     let type = try json.type()
     switch type {
     case "ByteLevel":
@@ -28,7 +28,7 @@ struct PostProcessor: Sendable {
     }
   }
 
-  private mutating func readTemplate(_ json: TokenizerJSON) throws(LanguageError) {
+  private mutating func readTemplate(_ json: JSONNode) throws(LanguageError) {
     let tokens = try json.required("special_tokens")
     let single = try json.required("single")
     var hasText = false

@@ -16,9 +16,9 @@ struct PreTokenizer: Sendable {
   /// No cutting: the whole text is one word.
   init() {}
 
-  init(_ json: TokenizerJSON) throws(LanguageError) { try add(json) }
+  init(_ json: JSONNode) throws(LanguageError) { try add(json) }
 
-  private mutating func add(_ json: TokenizerJSON) throws(LanguageError) {
+  private mutating func add(_ json: JSONNode) throws(LanguageError) {
     let type = try json.type()
     // A later step would see the alphabet's characters in place of the text's.
     if isByteLevel {

@@ -6,7 +6,7 @@ enum TextPattern: Sendable {
   case spaces
 
   /// - Parameter json: the `pattern` member: `{"String": …}` or `{"Regex": …}`.
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     try json.refuseKeys(besides: ["String", "Regex"])
     if let text = try json.optional("String") {
       let bytes = Array(try text.string().utf8)
@@ -92,7 +92,7 @@ enum SplitBehaviour: String, Sendable {
   case mergedWithNext = "MergedWithNext"
   case contiguous = "Contiguous"
 
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     let name = try json.string()
     guard let behaviour = SplitBehaviour(rawValue: name) else {
       throw json.unsupported(

@@ -13,9 +13,9 @@ struct TokenDecoder: Sendable {
 
   private var steps: [Step] = []
 
-  init(_ json: TokenizerJSON) throws(LanguageError) { try add(json) }
+  init(_ json: JSONNode) throws(LanguageError) { try add(json) }
 
-  private mutating func add(_ json: TokenizerJSON) throws(LanguageError) {
+  private mutating func add(_ json: JSONNode) throws(LanguageError) {
     let type = try json.type()
     switch type {
     case "Sequence":

@@ -37,8 +37,8 @@ public struct Tokenizer: Sendable {
   }
 
   init(_ description: TokenizerDescription, file: String) throws(LanguageError) {
-    func json(_ key: String, _ value: ExactJSON) -> TokenizerJSON? {
-      value == .null ? nil : TokenizerJSON(file: file, path: key, value: value)
+    func json(_ key: String, _ value: ExactJSON) -> JSONNode? {
+      value == .null ? nil : JSONNode(file: file, path: key, value: value)
     }
     self.description = description
     let normaliser: Normaliser? =

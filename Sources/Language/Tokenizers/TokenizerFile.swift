@@ -4,28 +4,10 @@ import Foundation
 extension TokenizerDescription {
   /// Reads a `tokenizer.json`.
   init(contentsOf url: URL) throws(LanguageError) {
-    let file = url.lastPathComponent
-    let data: Data
-    do {
-      data = try Data(contentsOf: url, options: .mappedIfSafe)
-    } catch {
-      throw LanguageError(
-        .missing, file: file, found: "no readable file at \(url.path(percentEncoded: false))",
-        expected: "a tokenizer.json")
-    }
-    let outcome = data.withUnsafeBytes { bytes in
-      Result { () throws(ExactJSON.Failure) in try ExactJSON.parse(bytes) }
-    }
-    switch outcome {
-    case .success(let value): try self.init(TokenizerJSON(file: file, path: "", value: value))
-    case .failure(let failure):
-      throw LanguageError(
-        .malformed, file: file, place: "byte \(failure.offset)", found: failure.found,
-        expected: failure.expected)
-    }
+    try self.init(JSONNode(contentsOf: url))
   }
 
-  private init(_ root: TokenizerJSON) throws(LanguageError) {
+  private init(_ root: JSONNode) throws(LanguageError) {
     // `truncation` and `padding` are options of a call, which Hugging Face's models set anew each time.
     try root.refuseKeys(besides: [
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
@@ -48,7 +30,7 @@ extension TokenizerDescription {
 }
 
 extension TokenizerDescription.Model {
-  init(_ json: TokenizerJSON) throws(LanguageError) {
+  init(_ json: JSONNode) throws(LanguageError) {
     let type = try Self.type(json)
     switch type {
     case "BPE": self = try Self.bytePairs(json)
@@ -59,14 +41,14 @@ extension TokenizerDescription.Model {
   }
 
   /// The model's type; files of the first years do not say it.
-  private static func type(_ json: TokenizerJSON) throws(LanguageError) -> String {
+  private static func type(_ json: JSONNode) throws(LanguageError) -> String {
     if let type = try json.optional("type") { return try type.string() }
     if try json.optional("merges") != nil { return "BPE" }
     if case .array = try json.required("vocab").value { return "Unigram" }
     return try json.optional("max_input_chars_per_word") != nil ? "WordPiece" : "WordLevel"
   }
 
-  private static func vocabulary(_ json: TokenizerJSON) throws(LanguageError) -> Vocabulary {
+  private static func vocabulary(_ json: JSONNode) throws(LanguageError) -> Vocabulary {
     var vocabulary = Vocabulary()
     for (text, value) in try json.entries() {
       let entry = json.child(text, value)
@@ -79,7 +61,7 @@ extension TokenizerDescription.Model {
     return vocabulary
   }
 
-  private static func bytePairs(_ json: TokenizerJSON) throws(LanguageError) -> Self {
+  private static func bytePairs(_ json: JSONNode) throws(LanguageError) -> Self {
     try json.refuseKeys(besides: [
       "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
       "byte_fallback", "ignore_merges", "vocab", "merges",
@@ -109,7 +91,7 @@ extension TokenizerDescription.Model {
 
   /// Merges as pairs `["a", "b"]` or, in older files, as `"a b"`.
   private static func merges(
-    _ json: TokenizerJSON, _ vocabulary: Vocabulary
+    _ json: JSONNode, _ vocabulary: Vocabulary
   ) throws(LanguageError) -> [BytePairEncoding.Merge] {
     guard case .array(let elements) = json.value else {
       throw json.error(.malformed, "no array", expected: "an array of merges")
@@ -118,7 +100,7 @@ extension TokenizerDescription.Model {
     merges.reserveCapacity(elements.count)
     for (i, element) in elements.enumerated() {
       func fault(_ kind: LanguageError.Kind, _ found: String, _ expected: String) -> LanguageError {
-        TokenizerJSON(file: json.file, path: "\(json.path)[\(i)]", value: element)
+        JSONNode(file: json.file, path: "\(json.path)[\(i)]", value: element)
           .error(kind, found, expected: expected)
       }
       let (left, right): (String, String)
@@ -148,7 +130,7 @@ extension TokenizerDescription.Model {
     return merges
   }
 
-  private static func unigram(_ json: TokenizerJSON) throws(LanguageError) -> Self {
+  private static func unigram(_ json: JSONNode) throws(LanguageError) -> Self {
     try json.refuseKeys(besides: ["type", "unk_id", "vocab", "byte_fallback"])
     var (vocabulary, scores): (Vocabulary, [Double]) = (Vocabulary(), [])
     let list = try json.required("vocab")
@@ -174,7 +156,7 @@ extension TokenizerDescription.Model {
       vocabulary, scores: scores, unknown: id, byteFallback: try json.bool("byte_fallback", default: false))
   }
 
-  private static func words(_ json: TokenizerJSON) throws(LanguageError) -> Self {
+  private static func words(_ json: JSONNode) throws(LanguageError) -> Self {
     try json.refuseKeys(besides: ["type", "vocab", "unk_token"])
     let vocabulary = try vocabulary(json.required("vocab"))
     let unknown = try json.required("unk_token")

@@ -95,7 +95,7 @@ extension Tokenizer {
     }
     let preTokenizer = ExactJSON.object([("type", .string("Whitespace"))])
     let cutter = try PreTokenizer(
-      TokenizerJSON(file: trainingName, path: "pre_tokenizer", value: preTokenizer))
+      JSONNode(file: trainingName, path: "pre_tokenizer", value: preTokenizer))
     let (words, counts) = wordCounts(of: texts, cutter)
     guard !counts.isEmpty else { throw trainingError("texts", "no word", "at least one") }
     var (vocabulary, added) = try startingVocabulary([unknownToken] + specialTokens)
@@ -173,7 +173,7 @@ extension PreTokenizer {
   /// The cutting of a pattern alone.
   fileprivate init(_ pattern: SplitPattern) throws(LanguageError) {
     try self.init(
-      TokenizerJSON(file: "training a tokeniser", path: "pre_tokenizer", value: .preTokenizer(pattern)))
+      JSONNode(file: "training a tokeniser", path: "pre_tokenizer", value: .preTokenizer(pattern)))
   }
 }
 

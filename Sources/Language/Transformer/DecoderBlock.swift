@@ -38,6 +38,9 @@ struct ForwardPass {
   let cosines: Tensor?
   let sines: Tensor?
   let cache: KeyValueCache?
+  let hooks: Hooks?
+  /// Slots that were read before.
+  var past: Int { mask.past }
 }
 
 /// Attention in which several heads of queries share one head of keys and values (Ainslie et al. 2023).
@@ -84,14 +87,32 @@ public final class GroupedQueryAttention: Module {
     case .causal: isCausal = true
     case .mask(let known): mask = known
     }
-    if new == 1 {
+    let joined: Tensor
+    if let hooks = pass.hooks, hooks.has(.pattern, layer: layer) {
+      let pattern = Self.pattern(q, keys, mask: mask, isCausal: isCausal)
+      let changed = hooks.apply(.pattern, layer: layer, past: pass.past, to: pattern)
+      joined = changed.matmul(values.repeatInterleave(heads / shared, axis: 1)).transpose(1, 2)
+    } else if new == 1 {
       // The queries of a group see the same keys, as if they were a text of their own.
       let grouped = q.reshape(batch, shared, heads / shared, width)
-      return output(Tensor.attention(grouped, keys, values, mask: mask).reshape(batch, 1, heads * width))
+      joined = Tensor.attention(grouped, keys, values, mask: mask).reshape(batch, 1, heads, width)
+    } else {
+      joined = Tensor.attention(
+        q.transpose(1, 2), keys, values, mask: mask, causal: isCausal, grouped: heads != shared
+      ).transpose(1, 2)
     }
-    let attended = Tensor.attention(
-      q.transpose(1, 2), keys, values, mask: mask, causal: isCausal, grouped: heads != shared)
-    return output(attended.transpose(1, 2).reshape(batch, new, heads * width))
+    let changed = pass.hooks?.apply(.heads, layer: layer, past: pass.past, to: joined) ?? joined
+    return output(changed.reshape(batch, new, heads * width))
+  }
+
+  /// softmax(Q Kᵀ/√width) where it is seen, `[batch, heads, new, keys]`.
+  private static func pattern(_ q: Tensor, _ keys: Tensor, mask: Tensor?, isCausal: Bool) -> Tensor {
+    let (heads, width) = (q.size(2), q.size(3))
+    let all = keys.repeatInterleave(heads / keys.size(1), axis: 1)
+    let scores = q.transpose(1, 2).matmul(all.transpose(2, 3)) / Double(width).squareRoot()
+    let n = q.size(1)
+    let seen = isCausal ? Tensor.ones([n, n], dtype: .bool, device: q.device).lowerTriangle() : mask
+    return (seen.map { scores.filled(where: $0.logicalNot(), with: -.infinity) } ?? scores).softmax(-1)
   }
 
   /// `[batch, new, heads, width]` each, normalised and turned where the model does so.
@@ -162,8 +183,11 @@ public final class DecoderBlock: Module {
     feedForward = try FeedForward(configuration, source.within("feedForward"))
   }
 
-  func callAsFunction(_ x: Tensor, layer: Int, _ pass: inout ForwardPass) -> Tensor {
+  func callAsFunction(_ stream: Tensor, layer: Int, _ pass: inout ForwardPass) -> Tensor {
+    let (hooks, past) = (pass.hooks, pass.past)
+    let x = hooks?.apply(.streamBefore, layer: layer, past: past, to: stream) ?? stream
     let attended = x + attention(attentionNorm(x), layer: layer, window: window, &pass)
-    return attended + feedForward(feedForwardNorm(isParallel ? x : attended))
+    let result = attended + feedForward(feedForwardNorm(isParallel ? x : attended))
+    return hooks?.apply(.streamAfter, layer: layer, past: past, to: result) ?? result
   }
 }

@@ -21,6 +21,7 @@ public final class Transformer: Module, LanguageModel {
     var adapter: LowRankAdapter?
   }
   private let rotary: RotaryTable?
+  var hooks: Hooks?
 
   /// A model with fresh weights: normal with the configuration's deviation, those that write to the residual stream
   /// smaller by the root of twice the layers (Radford et al. 2019).
@@ -90,12 +91,18 @@ public final class Transformer: Module, LanguageModel {
     let table: PackedLinear?
   }
 
-  /// Weights are copied in the order of the processor's products where that pays.
   public func generating<Result>(rows: Int, tokens: Int, _ body: () -> Result) -> Result {
-    // Copying takes about as long as reading the weights twice, and as much memory again. A single row is multiplied
-    // by a kernel of its own, which reads them as they are.
+    // What is ready for sixteen rows is faster for one, too, than what is ready for one.
+    tokens >= 16 ? withPackedWeights(rows: max(16, rows), body) : body()
+  }
+
+  /// Runs `body`, in which weights do not change and nothing is recorded, with copies of them in the order of the
+  /// processor's products; where that cannot be, or would take more than two gigabytes, as they are.
+  ///
+  /// Copying takes about as long as reading the weights twice.
+  func withPackedWeights<Result>(rows: Int, _ body: () -> Result) -> Result {
     let bytes = parameterCount * MemoryLayout<Float>.size
-    guard packing == nil, rows > 1, tokens >= 16, bytes <= 2 << 30 else { return body() }
+    guard packing == nil, bytes <= 2 << 30 else { return body() }
     for projection in projections.values { projection.pack(rows: rows) }
     packing = Packing(table: PackedLinear(outputTable, rows: rows))
     defer {
@@ -116,11 +123,20 @@ public final class Transformer: Module, LanguageModel {
   public func hiddenStates(
     _ tokens: Tensor, cache: KeyValueCache? = nil, documents: Tensor? = nil, positions: Tensor? = nil
   ) -> Tensor {
+    let embedded = embedding(tokens.to(device: embedding.weight.value.device))
+    return hiddenStates(embedded: embedded, cache: cache, documents: documents, positions: positions)
+  }
+
+  /// The same for vectors in place of tokens, `[batch, new, width]`: for gradients with respect to what is read, and for
+  /// prompts that are no tokens. They come before positions are added.
+  public func hiddenStates(
+    embedded: Tensor, cache: KeyValueCache? = nil, documents: Tensor? = nil, positions: Tensor? = nil
+  ) -> Tensor {
     precondition(
       documents == nil || cache == nil, "hiddenStates: documents are told apart without a cache only")
-    let (past, new) = (cache?.length ?? 0, tokens.size(1))
-    let device = embedding.weight.value.device
-    var x = embedding(tokens.to(device: device))
+    let (past, new) = (cache?.length ?? 0, embedded.size(1))
+    let device = embedded.device
+    var x = embedded
     var (cosines, sines): (Tensor?, Tensor?) = (nil, nil)
     if let positionEmbedding {
       x = x + positionEmbedding(positionNumbers(past, new, cache?.padding, positions).to(device: device))
@@ -130,7 +146,7 @@ public final class Transformer: Module, LanguageModel {
     var pass = ForwardPass(
       mask: AttentionMask(
         past: past, new: new, padding: cache?.padding, isBidirectional: configuration.isBidirectional,
-        documents: documents, places: positions), cosines: cosines, sines: sines, cache: cache)
+        documents: documents, places: positions), cosines: cosines, sines: sines, cache: cache, hooks: hooks)
     for (layer, block) in blocks.enumerated() { x = block(x, layer: layer, &pass) }
     cache?.advance(new)
     return finalNorm(x)

@@ -5,12 +5,15 @@ import CTorch
 public struct PackedLinear: Sendable {
   private let weight: Tensor
 
-  /// `nil` where it would bring nothing or cannot be: off the processor, in other types than float32, without oneDNN.
+  /// `nil` where it would bring nothing or cannot be: off the processor, in other types than float32 or mixed
+  /// precision, without oneDNN.
   /// - Parameters:
   ///   - weight: `[out, in]`.
   ///   - rows: how many will be multiplied at a time, mostly.
   public init?(_ weight: Tensor, rows: Int) {
-    guard ct_has_packed_linear(), weight.device == .cpu, weight.dtype == .float else { return nil }
+    guard ct_has_packed_linear(), !ct_autocast_enabled(), weight.device == .cpu, weight.dtype == .float else {
+      return nil
+    }
     self.weight = weight.detach().contiguous().unary("pack") { ct_pack_weight($0, Int64(rows)) }
   }
 

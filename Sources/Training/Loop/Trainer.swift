@@ -93,7 +93,8 @@ public final class Trainer {
   /// - Parameters:
   ///   - resuming: continues from the run folder's newest checkpoint.
   ///   - validation: a value that shall be small, of the averaged parameters where there are averages.
-  ///   - loss: the scalar to descend on at a step, drawing from the step's own stream.
+  ///   - loss: the scalar to descend on at a step, drawing from the step's own stream; with accumulation, of every batch,
+  ///     which are numbered through.
   /// - Throws: ``TrainingError``, storage errors, and what the closures throw.
   public func fit(
     resuming: Bool = false, validation: (() throws -> Double)? = nil,
@@ -107,11 +108,9 @@ public final class Trainer {
     while step < options.steps, !stoppedEarly {
       let rate = baseRate * options.schedule.factor(step: step, of: options.steps, warmUp: options.warmUp)
       optimiser.learningRate = rate
-      var stream = random.split(step)
-      let value = try options.precision.run { try loss(step, &stream).to(.float) }
-      let gradients = gradients(of: [value], withRespectTo: optimiser.parameters.map(\.value))
+      let (value, gradients) = try lossAndGradients(loss)
       let norm = clipGradients(gradients, limit: options.clipNorm ?? 0)
-      let watched = Tensor.stack([value.detach(), norm.to(.float)]).doubles
+      let watched = Tensor.stack([value, norm.to(.float)]).doubles
       lastLoss = watched[0]
       guard watched.allSatisfy(\.isFinite) else { throw nonFinite(watched[0], gradients) }
       optimiser.step(gradients)
@@ -138,6 +137,27 @@ public final class Trainer {
     try leaveResult()
     module.train(false)
     return TrainingResult(steps: step, loss: lastLoss, best: best, stoppedEarly: stoppedEarly)
+  }
+
+  /// The mean over the batches of a step.
+  private func lossAndGradients(_ loss: (Int, inout RandomSource) throws -> Tensor) throws -> (
+    Tensor, [Tensor]
+  ) {
+    let parameters = optimiser.parameters.map(\.value)
+    let count = options.accumulation ?? 1
+    var total: (value: Tensor, gradients: [Tensor])?
+    for batch in step * count..<(step + 1) * count {
+      var stream = random.split(batch)
+      let value = try options.precision.run { try loss(batch, &stream).to(.float) }
+      let found = gradients(of: [value], withRespectTo: parameters)
+      let before = total
+      total = (
+        before.map { $0.value + value.detach() } ?? value.detach(),
+        before.map { zip($0.gradients, found).map(+) } ?? found
+      )
+    }
+    guard count > 1, let total else { return total! }
+    return (total.value / Double(count), total.gradients.map { $0 / Double(count) })
   }
 
   private func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {

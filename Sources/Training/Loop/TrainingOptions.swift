@@ -36,12 +36,16 @@ public struct TrainingOptions: Sendable, Codable, Hashable {
   /// Steps between lines of the metrics.
   public var logEvery: Int
   public var precision: Precision
+  /// Batches whose gradients are averaged for one step; 1 when `nil`. A step then takes the memory of one batch.
+  public var accumulation: Int?
 
   public init(
     steps: Int, schedule: LearningRateSchedule = .constant, warmUp: Int = 0, clipNorm: Double? = nil,
     averageDecay: Double? = nil, validateEvery: Int = 0, patience: Int? = nil, checkpointEvery: Int = 500,
-    logEvery: Int = 10, precision: Precision = .float32
+    logEvery: Int = 10, precision: Precision = .float32, accumulation: Int? = nil
   ) {
+    precondition(accumulation.map { $0 >= 1 } ?? true, "TrainingOptions: accumulation \(accumulation!)")
+    self.accumulation = accumulation
     self.steps = steps
     self.schedule = schedule
     self.warmUp = warmUp
