@@ -135,7 +135,7 @@ struct LanguageConvert: ParsableCommand {
     discussion: """
       Example:
         likely lm convert runs/little --dtype bfloat16 --out little-bf16
-        likely lm convert runs/little --adapter runs/lora --out merged
+        likely lm convert runs/little --adapter lora --out merged
       """)
 
   @OptionGroup var model: LanguageModelArgument

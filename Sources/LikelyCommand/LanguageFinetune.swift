@@ -10,12 +10,14 @@ struct LanguageFinetune: TrainingCommand {
       "Fine-tunes a model on prompts and responses, or on plain texts: all weights, or a LoRA adapter.",
     discussion: """
       Example:
-        likely lm finetune runs/little --data pairs.jsonl --steps 20 --out runs/fine
-        likely lm finetune runs/little --data pairs.jsonl --lora 8 --out runs/lora
+        likely lm finetune --model runs/little --data pairs.jsonl --out runs/fine
+        likely lm finetune --model runs/little --data pairs.jsonl --lora 8 --out lora
       """)
 
-  @Argument(help: ArgumentHelp("Hugging Face folder, or run folder of `lm train`.", valueName: "folder"))
-  var folder: String
+  @Option(
+    help: ArgumentHelp(
+      "Hugging Face folder, or run folder of `lm train`; needed unless --resume.", valueName: "folder"))
+  var model: String?
 
   @Option(
     help: ArgumentHelp(
@@ -41,8 +43,8 @@ struct LanguageFinetune: TrainingCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Parts of names of parameters that stay as they are; may be given several times.", valueName: "name"))
-  var freeze: [String] = []
+      "Parts of names of parameters that stay as they are, between commas.", valueName: "names"))
+  var freeze: String?
 
   @Option(
     help: ArgumentHelp("Tokens of a row; the model's context, at most 1024, if left out.", valueName: "n"))
@@ -71,11 +73,14 @@ struct LanguageFinetune: TrainingCommand {
 
   func validate() throws {
     try requireData()
+    guard destination.resume || model != nil else {
+      throw ValidationError("Missing expected argument '--model <folder>'")
+    }
     guard accumulate >= 1 else { throw ValidationError("--accumulate \(accumulate): at least 1") }
     if lora == nil, loraAlpha != nil || loraTargets != nil {
       throw ValidationError("--lora-alpha and --lora-targets: only with --lora")
     }
-    if lora != nil, !freeze.isEmpty {
+    if lora != nil, freeze != nil {
       throw ValidationError("--freeze: an adapter leaves all of the model as it is; not with --lora")
     }
   }
@@ -84,6 +89,7 @@ struct LanguageFinetune: TrainingCommand {
     self = try resumed()
     _ = common.start()
     let records = try TextRecord.read(URL(argument: data ?? ""), keys: textKeys.keys)
+    let folder = model ?? ""
     let loaded = try PretrainedModel(folder: URL(argument: folder))
     loaded.model.move(device: common.target)
     let texts = try records.flatMap { try loaded.weightedTexts($0) }
@@ -113,15 +119,20 @@ struct LanguageFinetune: TrainingCommand {
     print(tuning.adapter == nil ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
   }
 
+  private static func names(_ text: String?) -> [String] {
+    text?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+  }
+
   private func options() -> FineTuningOptions {
     var options = FineTuningOptions()
     (options.batchSize, options.length, options.learningRate) = (batch, length, lr)
-    (options.weightDecay, options.frozen, options.validationFraction) = (weightDecay, freeze, loop.validation)
+    (options.weightDecay, options.frozen, options.validationFraction) = (
+      weightDecay, Self.names(freeze), loop.validation
+    )
     if let lora {
       var adapter = LowRankOptions()
       (adapter.rank, adapter.alpha) = (lora, loraAlpha ?? 2 * Double(lora))
-      adapter.targets =
-        loraTargets?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+      adapter.targets = Self.names(loraTargets)
       options.adapter = adapter
     }
     options.training = TrainingOptions(

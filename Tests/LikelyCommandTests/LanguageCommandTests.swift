@@ -59,12 +59,16 @@ struct LanguageCommandTests {
     try withModel { folder in
       let outcome = try Program.run(
         [
-          "lm", "finetune", "model", "--data", "pairs.jsonl", "--lora", "2", "--steps", "2", "--validation",
+          "lm", "finetune", "--model", "model", "--data", "pairs.jsonl", "--lora", "2", "--steps", "2",
+          "--validation",
           "0",
           "--quiet", "--out", "lora",
         ], in: folder)
       #expect(outcome.status == 0, "\(outcome.error)")
       #expect(outcome.error.contains("1 of 3 texts are longer than a row of 25 tokens and are left out"))
+      // Ends where it is, with the configuration that the run keeps.
+      let resumed = try Program.run(["lm", "finetune", "--out", "lora", "--resume", "--quiet"], in: folder)
+      #expect(resumed.status == 0 && resumed.output.contains("2 steps"), "\(resumed.error)")
       let merged = try Program.run(
         ["lm", "convert", "model", "--adapter", "lora", "--out", "merged"], in: folder)
       #expect(merged.status == 0, "\(merged.error)")
@@ -101,7 +105,8 @@ struct LanguageCommandTests {
         ["train", "--data", "text.txt", "--context", "5000", "--out", "y"], 65, "more than the context")
       try check(
         [
-          "finetune", "model", "--data", "pairs.jsonl", "--lora", "2", "--lora-targets", "c_attn", "--out",
+          "finetune", "--model", "model", "--data", "pairs.jsonl", "--lora", "2", "--lora-targets", "c_attn",
+          "--out",
           "z",
         ], 65,
         "expected some of down_proj")
