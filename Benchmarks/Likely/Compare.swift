@@ -226,6 +226,21 @@ struct Compare: ParsableCommand {
           "\(outcome.comparison.name): mean absolute error \(formatNumber(mine)) in \(Self.likelySteps) steps, peer \(formatNumber(theirs)) in \(Self.peerSteps)"
         ))
     }
+    for outcome in outcomes where ["language, greedy", "language, scoring"].contains(outcome.comparison.name)
+    {
+      let isReading = outcome.comparison.name == "language, greedy"
+      let rate =
+        outcome.median(outcome.likely, isReading ? "gigabytes" : "gigaflop") / outcome.median(outcome.likely)
+      let peak = try task("peak").run()[isReading ? "bandwidth" : "gigaflops"] ?? .nan
+      let share = Int((100 * rate / peak).rounded())
+      remarks.append(
+        (
+          "share of peak, \(outcome.comparison.name)", rate / peak,
+          isReading
+            ? "decoding reads weights at \(formatNumber(rate)) GB/s, \(share) % of the \(formatNumber(peak)) GB/s of a sum over memory"
+            : "scoring runs at \(Int(rate)) GFLOP/s, \(share) % of the \(Int(peak)) GFLOP/s of a 2048³ product"
+        ))
+    }
     for outcome in outcomes where outcome.comparison.name.hasPrefix("language, training") {
       let (mine, theirs) = (
         outcome.median(outcome.likely, "megabytes"), outcome.median(outcome.peer, "megabytes")

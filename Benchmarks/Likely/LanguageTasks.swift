@@ -68,7 +68,9 @@ struct LanguageTask: ParsableCommand {
       return try model.generate(prompts, options: own, random: RandomSource(seed: 0))
     }
     _ = try run(8)
-    try measure(["tokens": Double(rows * count)]) {
+    // Every weight but the embedding's is read once a token.
+    let bytes = Double((model.parameterCount - model.embedding.weight.count) * 4)
+    try measure(["tokens": Double(rows * count), "gigabytes": bytes * Double(count) / 1e9]) {
       Double(try run(count).reduce(0) { $0 + $1[0].tokens.count })
     }
   }
@@ -103,7 +105,12 @@ struct LanguageTask: ParsableCommand {
       ScoringItem(prompt: tokens(row, 200), continuations: (0..<8).map { tokens(1000 + 8 * row + $0, 30) })
     }
     _ = try model.score(Array(items.prefix(2)))
-    try measure { try model.score(items).joined().reduce(0) { $0 + $1.logLikelihood } }
+    // 440 tokens of a prompt go through the blocks, and 240 through the table of logits.
+    let table = Double(model.outputTable.count)
+    let blocks = Double(model.parameterCount - model.embedding.weight.count) - table
+    try measure(["gigaflop": 2 * 64 * (440 * blocks + 240 * table) / 1e9]) {
+      try model.score(items).joined().reduce(0) { $0 + $1.logLikelihood }
+    }
   }
 
   private func tokenize(_ folder: URL) throws {

@@ -150,6 +150,12 @@ struct PeakTask: ParsableCommand {
     let size = 2048
     let (a, b) = (random.normal([size, size]), random.normal([size, size]))
     let best = (0..<8).map { _ in seconds { _ = a.matmul(b) } }.min()!
-    answer(["seconds": best, "gigaflops": 2 * pow(Double(size), 3) / best * 1e-9])
+    // Far beyond the caches.
+    let large = random.uniform([1 << 28])
+    let reading = (0..<5).map { _ in seconds { _ = large.sum() } }.min()!
+    answer([
+      "seconds": best, "gigaflops": 2 * pow(Double(size), 3) / best * 1e-9,
+      "bandwidth": Double(large.count * 4) / reading * 1e-9,
+    ])
   }
 }

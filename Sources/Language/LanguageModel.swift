@@ -17,6 +17,9 @@ public protocol LanguageModel {
   /// - Parameter lastOnly: only of the token that follows the last one.
   /// - Returns: `[batch, new or 1, vocabularySize]`; a softmax gives probabilities.
   func logits(_ tokens: Tensor, cache: Cache, lastOnly: Bool) -> Tensor
+  /// Logits of whole texts `[batch, length]` without memory, `[batch, length, vocabularySize]`: differentiable where the
+  /// model is.
+  func logits(_ tokens: Tensor) -> Tensor
   /// Runs `body`, which asks for logits of so many rows token by token, about as many times: a model may make itself
   /// ready for that.
   func generating<Result>(rows: Int, tokens: Int, _ body: () -> Result) -> Result
@@ -38,7 +41,6 @@ public protocol LanguageCache: AnyObject {
 extension LanguageModel {
   public func generating<Result>(rows: Int, tokens: Int, _ body: () -> Result) -> Result { body() }
 
-  /// Logits of whole texts `[batch, length]` without memory: `[batch, length, vocabularySize]`.
   public func logits(_ tokens: Tensor) -> Tensor {
     logits(tokens, cache: makeCache(batch: tokens.size(0)), lastOnly: false)
   }

@@ -55,6 +55,33 @@ struct ScoringTests {
     }
   }
 
+  @Test("log-likelihoods are those of scoring, and their gradients those of the logits")
+  func differentiable() throws {
+    let fixture = try ModelFixture("llama")
+    let items = items(fixture).map { item in
+      ScoringItem(prompt: item.prompt, continuations: item.continuations.filter { !$0.isEmpty })
+    }
+    let weight = fixture.model.blocks[0].attention.queryKeyValue.weight.value
+    let table = fixture.model.outputTable
+    let coefficients = Tensor((0..<6).map { 0.3 - 0.2 * Float($0) })
+    let found = fixture.model.logLikelihoods(of: items)
+    let scores = try fixture.model.score(items).flatMap { $0.map(\.logLikelihood) }
+    #expect(largestDifference(found.detach(), Tensor(scores)) < 1e-4)
+    let slopes = gradients(of: [(found * coefficients).sum()], withRespectTo: [weight, table])
+    var parts: [Tensor] = []
+    for item in items {
+      for continuation in item.continuations {
+        let logs = fixture.model.logits(Tensor(item.prompt + continuation).unsqueeze(0))[0].logSoftmax(-1)
+        let own = logs.slice(
+          axis: 0, start: item.prompt.count - 1, end: item.prompt.count + continuation.count - 1)
+        parts.append(own.gather(axis: 1, Tensor(continuation).unsqueeze(1)).sum())
+      }
+    }
+    let expected = gradients(
+      of: [(Tensor.stack(parts) * coefficients).sum()], withRespectTo: [weight, table])
+    for i in 0..<2 { #expect(largestDifference(slopes[i], expected[i]) < 1e-3) }
+  }
+
   @Test("hidden states are those that give the log-probabilities")
   func hiddenStates() throws {
     let fixture = try ModelFixture("qwen3")

@@ -69,6 +69,19 @@ extension Transformer: ContinuationScoring {
     return (values, hidden)
   }
 
+  /// log p of every continuation of items as one tensor `[continuations]` in `Float`, differentiable in the weights: what
+  /// objectives on likelihoods are made of.
+  ///
+  /// All items go through the model together, every prompt once; continuations must not be empty.
+  public func logLikelihoods(of items: [ScoringItem]) -> Tensor {
+    let lengths = items.flatMap { $0.continuations.map(\.count) }
+    precondition(!lengths.contains(0), "logLikelihoods: an empty continuation")
+    let values = logProbabilities(BranchBatch(items)).values
+    let rows = Tensor(lengths.enumerated().flatMap { Array(repeating: $0, count: $1) })
+    return Tensor.zeros([lengths.count], device: values.device)
+      .indexAdd(axis: 0, rows.to(device: values.device), values)
+  }
+
   public func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]] {
     let tokens = items.reduce(0) { $0 + BranchBatch.slots($1) }
     // For few tokens copying the weights would not pay.

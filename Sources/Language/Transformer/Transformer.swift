@@ -78,6 +78,8 @@ public final class Transformer: Module, LanguageModel {
     KeyValueCache(layers: configuration.layers, batch: batch)
   }
 
+  public func logits(_ tokens: Tensor) -> Tensor { hiddenStates(tokens).linear(weight: outputTable) }
+
   public func logits(_ tokens: Tensor, cache: KeyValueCache, lastOnly: Bool) -> Tensor {
     let hidden = hiddenStates(tokens, cache: cache)
     let last = lastOnly ? hidden.slice(axis: 1, start: hidden.size(1) - 1) : hidden
@@ -116,7 +118,8 @@ public final class Transformer: Module, LanguageModel {
   ///
   /// - Parameters:
   ///   - tokens: `[batch, new]` whole numbers.
-  ///   - cache: of the tokens before them; theirs are added.
+  ///   - cache: of the tokens before them; theirs are added. It is written in place, so that nothing may be recorded for
+  ///     gradients then.
   ///   - documents: `[batch, new]` whole numbers: positions with different ones do not see each other, but those with 0
   ///     are seen by all that follow. Only without a cache.
   ///   - positions: `[batch or 1, new]`; counted from the tokens in the cache when `nil`.
@@ -134,6 +137,9 @@ public final class Transformer: Module, LanguageModel {
   ) -> Tensor {
     precondition(
       documents == nil || cache == nil, "hiddenStates: documents are told apart without a cache only")
+    precondition(
+      cache == nil || !isRecordingGradient,
+      "hiddenStates: a cache keeps no gradients; use withoutGradient, or no cache")
     let (past, new) = (cache?.length ?? 0, embedded.size(1))
     let device = embedded.device
     var x = embedded
