@@ -18,7 +18,7 @@ struct FineTuningTests {
     #expect(packed.tokens[0].integers == [1, 2, 3, 20, 21, 22, 23, 0])
     #expect(packed.targets[0].integers == [2, 3, 4, 21, 22, 23, 24, 0])
     #expect(packed.weights[0].doubles == [0, 1, 1, 1, 1, 1, 1, 0])
-    #expect(packed.documents[0].integers == [1, 1, 1, 2, 2, 2, 2, -1])
+    #expect(packed.reach[0].integers == [3, 3, 3, 7, 7, 7, 7, 8])
     #expect(packed.positions[0].integers == [0, 1, 2, 0, 1, 2, 3, 0])
   }
 

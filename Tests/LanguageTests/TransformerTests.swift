@@ -147,11 +147,10 @@ struct TransformerTests {
     let row = Tensor.concatenate([
       fixture.tokens[0].slice(axis: 0, start: 0, end: 9), fixture.tokens[1].slice(axis: 0, start: 0, end: 11),
     ]).unsqueeze(0)
-    let documents = Tensor.concatenate([.ones([9], dtype: .int64), 2 * .ones([11], dtype: .int64)]).unsqueeze(
-      0)
+    let reach = Tensor(Array(repeating: 9, count: 9) + Array(repeating: 20, count: 11)).unsqueeze(0)
     let positions = Tensor.concatenate([.range(to: 9), .range(to: 11)]).unsqueeze(0)
     let found = withoutGradient {
-      fixture.model.hiddenStates(row, documents: documents, positions: positions)
+      fixture.model.hiddenStates(row, reach: reach, positions: positions)
         .linear(weight: fixture.model.outputTable)
     }
     let expected = Tensor.concatenate([

@@ -12,8 +12,8 @@ extension LanguageModel {
   ///   - onToken: told every token as it is drawn, with its prompt and the number of the response.
   /// - Returns: `samples` responses to every prompt.
   /// - Throws: ``LanguageError`` for empty prompts, tokens outside the vocabulary, prompts that fill the context.
-  /// - Complexity: the tokens that all prompts of a batch begin with are read once, the others once a prompt, and one
-  ///   forward pass a token for all responses of a batch; one wait for the device a token.
+  /// - Complexity: tokens that all prompts begin with are read once; a transformer reads those that some of a batch begin
+  ///   with once, too. Then one forward pass a token for all responses of a batch, and one wait for the device.
   public func generate(
     _ prompts: [[Int]], options: GenerationOptions, random: RandomSource,
     bytes: ((Int) -> [UInt8])? = nil,
@@ -33,6 +33,7 @@ extension LanguageModel {
     let perBatch = max(1, options.batch / options.samples)
     let rows = min(options.batch, prompts.count * options.samples)
     generating(rows: rows, tokens: options.maximumTokens) {
+      let beginning = withoutGradient { readBeginning(of: prompts) }
       for start in stride(from: 0, to: order.count, by: perBatch) {
         let chosen = Array(order[start..<min(start + perBatch, order.count)])
         // A prompt with more responses than a batch takes has several.
@@ -40,7 +41,8 @@ extension LanguageModel {
           let samples = first..<min(first + options.batch, options.samples)
           let rows = chosen.flatMap { prompt in samples.map { (prompt: prompt, sample: $0) } }
           let drawing = BatchGeneration(
-            model: self, options: options, bytes: bytes, onToken: onToken, rows: rows, random: random)
+            model: self, options: options, bytes: bytes, onToken: onToken, beginning: beginning, rows: rows,
+            random: random)
           let found = withoutGradient { drawing.run(chosen.map { prompts[$0] }, samples: samples.count) }
           for (row, generation) in zip(rows, found) { results[row.prompt][row.sample] = generation }
         }
@@ -70,31 +72,12 @@ extension LanguageModel {
       }
     }
   }
-
-  /// A cache of prompts, and the logits `[prompts, vocabulary]` of what follows them: what all begin with is read once,
-  /// the rest with empty slots where prompts are shorter.
-  func read(_ prompts: [[Int]]) -> (cache: Cache, logits: Tensor) {
-    // One token of every prompt is left, for the logits that follow it.
-    let shortest = prompts.map(\.count).min()! - 1
-    let common = (0..<shortest).first { i in prompts.contains { $0[i] != prompts[0][i] } } ?? shortest
-    var cache = makeCache(batch: prompts.count)
-    if common > 0, prompts.count > 1 {
-      let one = makeCache(batch: 1)
-      _ = logits(Tensor(Array(prompts[0][..<common])).unsqueeze(0), cache: one, lastOnly: true)
-      cache = one.fork(rows: Array(repeating: 0, count: prompts.count))
-    }
-    let rests = prompts.map { Array($0[cache.length...]) }
-    let longest = rests.map(\.count).max()!
-    let paddings = rests.map { longest - $0.count }
-    cache.pad(paddings)
-    let tokens = zip(rests, paddings).map { Array(repeating: 0, count: $1) + $0 }
-    return (cache, logits(Tensor(rows: tokens), cache: cache, lastOnly: true).squeeze(1))
-  }
 }
 
 /// The responses of one batch on their way.
 private final class BatchGeneration<Model: LanguageModel> {
   let model: Model
+  let beginning: PromptBeginning<Model.Cache>?
   let options: GenerationOptions
   let bytes: ((Int) -> [UInt8])?
   let onToken: ((Int, Int, Int) -> Void)?
@@ -115,8 +98,10 @@ private final class BatchGeneration<Model: LanguageModel> {
 
   init(
     model: Model, options: GenerationOptions, bytes: ((Int) -> [UInt8])?,
-    onToken: ((Int, Int, Int) -> Void)?, rows: [(prompt: Int, sample: Int)], random: RandomSource
+    onToken: ((Int, Int, Int) -> Void)?, beginning: PromptBeginning<Model.Cache>?,
+    rows: [(prompt: Int, sample: Int)], random: RandomSource
   ) {
+    self.beginning = beginning
     (self.model, self.options, self.bytes, self.onToken) = (model, options, bytes, onToken)
     (sampler, self.rows) = (TokenSampler(options: options), rows)
     stops = options.stopTexts.map { Array($0.utf8) }
@@ -128,7 +113,7 @@ private final class BatchGeneration<Model: LanguageModel> {
   }
 
   func run(_ prompts: [[Int]], samples: Int) -> [Generation] {
-    var (cache, logits) = model.read(prompts)
+    var (cache, logits) = model.read(prompts, after: beginning)
     let copies = prompts.indices.flatMap { Array(repeating: $0, count: samples) }
     if samples > 1 {
       cache = cache.fork(rows: copies)

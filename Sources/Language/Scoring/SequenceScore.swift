@@ -33,8 +33,9 @@ public struct ScoringItem: Sendable, Hashable {
 
 /// A language model that finds log-probabilities of continuations faster than by the logits of whole texts.
 public protocol ContinuationScoring: LanguageModel {
-  /// Scores of items that `check` has seen, in their order.
-  func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]
+  /// Scores of items that ``LanguageModel/score(_:tokensPerBatch:hiddenStates:)`` has checked, in their order; `nil` where
+  /// texts cannot go through the model together.
+  func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]?
 }
 
 extension LanguageModel {
@@ -47,8 +48,8 @@ extension LanguageModel {
   /// - Returns: a score for every continuation of every item.
   /// - Throws: ``LanguageError`` for an empty prompt, a token outside the vocabulary, or a text longer than the model's
   ///   context; see ``LanguageModel/fits(_:)``.
-  /// - Complexity: a transformer reads every prompt once for all its continuations, and finds logits only where a token
-  ///   of a continuation follows.
+  /// - Complexity: a transformer reads what texts begin with in common once, a prompt for all its continuations above all,
+  ///   and finds logits only where a token of a continuation follows.
   public func score(_ items: [ScoringItem], tokensPerBatch: Int = 8192, hiddenStates: Bool = false)
     throws(LanguageError) -> [[SequenceScore]]
   {
@@ -76,8 +77,10 @@ extension LanguageModel {
       }
     }
     return withoutGradient {
-      if let fast = self as? any ContinuationScoring {
-        return fast.scores(of: items, tokensPerBatch: tokensPerBatch, hiddenStates: hiddenStates)
+      if let fast = self as? any ContinuationScoring,
+        let scores = fast.scores(of: items, tokensPerBatch: tokensPerBatch, hiddenStates: hiddenStates)
+      {
+        return scores
       }
       return items.map { item in
         item.continuations.map { SequenceScore(tokenLogProbabilities: direct(item.prompt, $0)) }

@@ -23,12 +23,12 @@ public struct WeightedText: Sendable, Hashable {
 
 /// Texts in rows of one length, one behind the other; those in a row do not see each other.
 public struct PackedTexts: Sendable {
-  /// `[rows, length]` each: the tokens that are read, those that follow them, the weights of these, the text a token
-  /// belongs to (from 1; −1 where a row is empty), and its place in it.
+  /// `[rows, length]` each: the tokens that are read, those that follow them, the weights of these, the slot behind
+  /// the text that a token belongs to (or behind itself where a row is empty), and its place in it.
   public let tokens: Tensor
   public let targets: Tensor
   public let weights: Tensor
-  public let documents: Tensor
+  public let reach: Tensor
   public let positions: Tensor
   /// Texts that are longer than a row takes, and are left out.
   public let tooLong: [Int]
@@ -63,15 +63,16 @@ public struct PackedTexts: Sendable {
     let count = rows.count * length
     var (tokens, targets) = ([Int](repeating: 0, count: count), [Int](repeating: 0, count: count))
     var weights = [Float](repeating: 0, count: count)
-    var (documents, positions) = ([Int](repeating: -1, count: count), [Int](repeating: 0, count: count))
+    var (reach, positions) = ((0..<count).map { $0 % length + 1 }, [Int](repeating: 0, count: count))
     for (r, row) in rows.enumerated() {
       var slot = r * length
-      for (number, i) in row.enumerated() {
+      for i in row {
         let text = texts[i]
+        let end = slot % length + text.tokens.count - 1
         for place in 0..<text.tokens.count - 1 {
           (tokens[slot], targets[slot]) = (text.tokens[place], text.tokens[place + 1])
           weights[slot] = text.weights[place + 1]
-          (documents[slot], positions[slot]) = (number + 1, place)
+          (reach[slot], positions[slot]) = (end, place)
           slot += 1
         }
       }
@@ -80,13 +81,13 @@ public struct PackedTexts: Sendable {
     self.tokens = Tensor(tokens, shape: shape)
     self.targets = Tensor(targets, shape: shape)
     self.weights = Tensor(weights, shape: shape)
-    self.documents = Tensor(documents, shape: shape)
+    self.reach = Tensor(reach, shape: shape)
     self.positions = Tensor(positions, shape: shape)
   }
 
   public var rows: Int { tokens.size(0) }
 
-  var tensors: [Tensor] { [tokens, targets, weights, documents, positions] }
+  var tensors: [Tensor] { [tokens, targets, weights, reach, positions] }
 }
 
 extension Transformer {
@@ -97,7 +98,7 @@ extension Transformer {
     // Logits only where a prediction counts.
     let places = weights.nonzero().squeeze(1)
     guard places.count > 0 else { return .zeros([], device: device) }
-    let hidden = hiddenStates(tokens, documents: rows[3], positions: rows[4])
+    let hidden = hiddenStates(tokens, reach: rows[3], positions: rows[4])
       .reshape(-1, configuration.width).select(axis: 0, places.to(device: device))
     let counted = weights.select(axis: 0, places)
     return .weightedLogLikelihood(

@@ -38,6 +38,37 @@ public final class KeyValueCache: LanguageCache {
     values = other.values.map(copied)
   }
 
+  /// One of rows whose tokens lie in caches that hold trees of texts: the first `first` slots of each cache, which all
+  /// rows have, then those on the row's own path, counted through all rows of its cache.
+  init(_ caches: [KeyValueCache], first: Int, paths: [(cache: Int, slots: [Int])]) {
+    batch = paths.count
+    let longest = paths.map(\.slots.count).max() ?? 0
+    length = first + longest
+    let counts = paths.map { longest - $0.slots.count }
+    padding = counts.contains { $0 > 0 } ? Padding(start: first, counts: counts) : nil
+    // Every cache lies behind the others, row by row.
+    var starts = [0]
+    for cache in caches { starts.append(starts.last! + cache.batch * cache.length) }
+    let places = Tensor(
+      paths.flatMap { path in
+        let start = starts[path.cache]
+        let empty = Array(repeating: start, count: longest - path.slots.count)
+        return (start..<start + first) + empty + path.slots.map { start + $0 }
+      })
+    func gathered(_ layers: [Tensor?]) -> Tensor? {
+      let flat = zip(caches, layers).map { cache, x in
+        x!.slice(axis: 2, start: 0, end: cache.length).transpose(1, 2).reshape(-1, x!.size(1), x!.size(3))
+      }
+      let all = flat.count == 1 ? flat[0] : Tensor.concatenate(flat)
+      return all.select(axis: 0, places.to(device: all.device))
+        .reshape(batch, length, all.size(1), all.size(2)).transpose(1, 2).contiguous()
+    }
+    keys = []
+    values = []
+    keys = caches[0].keys.indices.map { layer in gathered(caches.map { $0.keys[layer] }) }
+    values = caches[0].values.indices.map { layer in gathered(caches.map { $0.values[layer] }) }
+  }
+
   public func pad(_ counts: [Int]) {
     precondition(counts.count == batch, "pad: \(counts.count) counts for \(batch) rows")
     guard counts.contains(where: { $0 > 0 }) else { return }

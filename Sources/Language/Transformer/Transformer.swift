@@ -69,7 +69,9 @@ public final class Transformer: Module, LanguageModel {
   }
 
   public var vocabularySize: Int { configuration.vocabularySize }
-  public var contextLength: Int? { rotary?.dependsOnLength == true ? nil : configuration.contextLength }
+  public var contextLength: Int? { positionsDependOnLength ? nil : configuration.contextLength }
+  /// Whether a token's angles change as its text grows.
+  var positionsDependOnLength: Bool { rotary?.dependsOnLength == true }
 
   /// The table W whose products with hidden states are the logits, `[vocabularySize, width]`.
   public var outputTable: Tensor { head?.weight.value ?? embedding.weight.value }
@@ -83,7 +85,12 @@ public final class Transformer: Module, LanguageModel {
   public func logits(_ tokens: Tensor, cache: KeyValueCache, lastOnly: Bool) -> Tensor {
     let hidden = hiddenStates(tokens, cache: cache)
     let last = lastOnly ? hidden.slice(axis: 1, start: hidden.size(1) - 1) : hidden
-    return packing?.table?(last) ?? last.linear(weight: outputTable)
+    return tableLogits(last)
+  }
+
+  /// Logits of hidden states, where nothing is recorded.
+  func tableLogits(_ hidden: Tensor) -> Tensor {
+    packing?.table?(hidden) ?? hidden.linear(weight: outputTable)
   }
 
   /// The table of logits in another order, while generating.
@@ -120,23 +127,21 @@ public final class Transformer: Module, LanguageModel {
   ///   - tokens: `[batch, new]` whole numbers.
   ///   - cache: of the tokens before them; theirs are added. It is written in place, so that nothing may be recorded for
   ///     gradients then.
-  ///   - documents: `[batch, new]` whole numbers: positions with different ones do not see each other, but those with 0
-  ///     are seen by all that follow. Only without a cache.
+  ///   - reach: `[batch, new]` whole numbers: token i is seen from slots i to before `reach[i]` of these tokens, so that a
+  ///     row may hold several texts, or texts that share what they begin with; all that follow when `nil`.
   ///   - positions: `[batch or 1, new]`; counted from the tokens in the cache when `nil`.
   public func hiddenStates(
-    _ tokens: Tensor, cache: KeyValueCache? = nil, documents: Tensor? = nil, positions: Tensor? = nil
+    _ tokens: Tensor, cache: KeyValueCache? = nil, reach: Tensor? = nil, positions: Tensor? = nil
   ) -> Tensor {
     let embedded = embedding(tokens.to(device: embedding.weight.value.device))
-    return hiddenStates(embedded: embedded, cache: cache, documents: documents, positions: positions)
+    return hiddenStates(embedded: embedded, cache: cache, reach: reach, positions: positions)
   }
 
   /// The same for vectors in place of tokens, `[batch, new, width]`: for gradients with respect to what is read, and for
   /// prompts that are no tokens. They come before positions are added.
   public func hiddenStates(
-    embedded: Tensor, cache: KeyValueCache? = nil, documents: Tensor? = nil, positions: Tensor? = nil
+    embedded: Tensor, cache: KeyValueCache? = nil, reach: Tensor? = nil, positions: Tensor? = nil
   ) -> Tensor {
-    precondition(
-      documents == nil || cache == nil, "hiddenStates: documents are told apart without a cache only")
     precondition(
       cache == nil || !isRecordingGradient,
       "hiddenStates: a cache keeps no gradients; use withoutGradient, or no cache")
@@ -152,7 +157,7 @@ public final class Transformer: Module, LanguageModel {
     var pass = ForwardPass(
       mask: AttentionMask(
         past: past, new: new, padding: cache?.padding, isBidirectional: configuration.isBidirectional,
-        documents: documents, places: positions), cosines: cosines, sines: sines, cache: cache, hooks: hooks)
+        reach: reach, places: positions), cosines: cosines, sines: sines, cache: cache, hooks: hooks)
     for (layer, block) in blocks.enumerated() { x = block(x, layer: layer, &pass) }
     cache?.advance(new)
     return finalNorm(x)

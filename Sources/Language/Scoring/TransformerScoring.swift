@@ -1,0 +1,101 @@
+import Torch
+
+/// Continuations of prompts as one pass through a transformer.
+struct ContinuationBatch {
+  let trees: TreeBatch
+  /// The flat slots `[targets]` that predict a token, and these tokens.
+  let slots: Tensor
+  let targets: Tensor
+  /// The continuations in the order of the targets.
+  let continuations: [ContinuationText]
+
+  init(_ trees: [PrefixTree], of texts: [ContinuationText]) {
+    self.trees = TreeBatch(trees)
+    let paths = self.trees.paths
+    continuations = paths.map { texts[$0.text] }
+    slots = Tensor(paths.flatMap { path in path.slots[(texts[path.text].prompt.count - 1)...] })
+    targets = Tensor(continuations.flatMap(\.continuation))
+  }
+}
+
+/// A continuation that is not empty, behind its prompt.
+struct ContinuationText {
+  let item: Int
+  let number: Int
+  let prompt: [Int]
+  let continuation: [Int]
+
+  /// What is read: the last token is only predicted.
+  var read: [Int] { prompt + continuation.dropLast() }
+
+  static func all(of items: [ScoringItem]) -> [ContinuationText] {
+    items.enumerated().flatMap { i, item in
+      item.continuations.enumerated().filter { !$1.isEmpty }.map { j, continuation in
+        ContinuationText(item: i, number: j, prompt: item.prompt, continuation: continuation)
+      }
+    }
+  }
+}
+
+extension Transformer: ContinuationScoring {
+  /// log p of every token of the continuations, `[targets]` in the batch's order, differentiable, and the hidden states
+  /// `[targets, width]` that predict them.
+  func logProbabilities(_ batch: ContinuationBatch) -> (values: Tensor, hidden: Tensor) {
+    let device = embedding.weight.value.device
+    let states = hiddenStates(
+      batch.trees.tokens, reach: batch.trees.reach, positions: batch.trees.positions)
+    let hidden = states.reshape(-1, configuration.width).select(axis: 0, batch.slots.to(device: device))
+    let values = Tensor.tokenLogProbabilities(
+      hidden: hidden, table: outputTable, targets: batch.targets.to(device: device))
+    return (values, hidden)
+  }
+
+  /// log p of every continuation of items as one tensor `[continuations]` in `Float`, differentiable in the weights: what
+  /// objectives on likelihoods are made of.
+  ///
+  /// All items go through the model together, what texts share once; continuations must not be empty.
+  public func logLikelihoods(of items: [ScoringItem]) -> Tensor {
+    let texts = ContinuationText.all(of: items)
+    precondition(
+      texts.count == items.reduce(0) { $0 + $1.continuations.count }, "logLikelihoods: an empty continuation")
+    let batch = ContinuationBatch(
+      PrefixTree.forest(of: texts.map(\.read), width: configuration.width), of: texts)
+    let values = logProbabilities(batch).values
+    let order = batch.trees.paths.map(\.text)
+    let rows = Tensor(order.flatMap { Array(repeating: $0, count: texts[$0].continuation.count) })
+    return Tensor.zeros([texts.count], device: values.device)
+      .indexAdd(axis: 0, rows.to(device: values.device), values)
+  }
+
+  public func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]? {
+    guard !positionsDependOnLength else { return nil }
+    let texts = ContinuationText.all(of: items)
+    let trees = PrefixTree.forest(of: texts.map(\.read), width: configuration.width)
+    let slots = trees.reduce(0) { $0 + $1.count }
+    var results = items.map { item in
+      item.continuations.map { _ in SequenceScore(tokenLogProbabilities: []) }
+    }
+    func scoreAll() {
+      for trees in PrefixTree.batches(trees, slots: tokensPerBatch) {
+        let batch = ContinuationBatch(trees, of: texts)
+        let (found, states) = logProbabilities(batch)
+        let values = found.doubles
+        var place = 0
+        for text in batch.continuations {
+          let end = place + text.continuation.count
+          results[text.item][text.number] = SequenceScore(
+            tokenLogProbabilities: Array(values[place..<end]),
+            hiddenStates: hiddenStates ? states.slice(axis: 0, start: place, end: end) : nil)
+          place = end
+        }
+      }
+    }
+    // For few tokens copying the weights would not pay.
+    if slots >= 2048 {
+      withPackedWeights(rows: min(slots, tokensPerBatch), scoreAll)
+    } else {
+      scoreAll()
+    }
+    return results
+  }
+}
