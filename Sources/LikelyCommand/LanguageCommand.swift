@@ -48,7 +48,8 @@ struct LanguageModelArgument: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "LoRA adapter on top: a PEFT folder, or a run folder of `lm finetune`.", valueName: "folder"))
+      "LoRA adapter or soft prompt on top: a PEFT folder, or a run folder of `lm finetune`.",
+      valueName: "folder"))
   var adapter: String?
 
   /// - Parameter merging: writes the adapter into the weights, in place of attaching it.
@@ -63,14 +64,13 @@ struct LanguageModelArgument: ParsableArguments {
     guard let adapter else { return loaded }
     guard FileManager.default.fileExists(atPath: adapter + "/adapter_config.json") else {
       throw LanguageError(
-        .missing, file: adapter, found: "no adapter_config.json", expected: "a folder with a LoRA adapter")
+        .missing, file: adapter, found: "no adapter_config.json",
+        expected: "a folder with a LoRA adapter or a soft prompt")
     }
-    let found = try LowRankAdapter(folder: URL(argument: adapter), for: loaded.model)
     if merging {
-      found.merge(into: loaded.model)
+      try LowRankAdapter(folder: URL(argument: adapter), for: loaded.model).merge(into: loaded.model)
     } else {
-      found.move(to: dtype.dtype)
-      loaded.model.attach(found)
+      try loaded.model.attachAdapter(folder: URL(argument: adapter))
     }
     return loaded
   }

@@ -7,7 +7,7 @@ struct LanguageFinetune: TrainingCommand {
   static let configuration = CommandConfiguration(
     commandName: "finetune",
     abstract:
-      "Fine-tunes a model on prompts and responses, or on plain texts: all weights, or a LoRA adapter.",
+      "Fine-tunes a model on prompts and responses, conversations or plain texts: all weights, a LoRA adapter, or a soft prompt.",
     discussion: """
       Example:
         likely lm finetune --model runs/little --data pairs.jsonl --out runs/fine
@@ -43,6 +43,11 @@ struct LanguageFinetune: TrainingCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Trains so many vectors before every text, and leaves the model as it is.", valueName: "n"))
+  var softPrompt: Int?
+
+  @Option(
+    help: ArgumentHelp(
       "Parts of names of parameters that stay as they are, between commas.", valueName: "names"))
   var freeze: String?
 
@@ -59,8 +64,14 @@ struct LanguageFinetune: TrainingCommand {
   @Option(help: ArgumentHelp("Batches whose gradients are averaged for a step.", valueName: "n"))
   var accumulate = 1
 
-  @Option(help: ArgumentHelp("Learning rate of AdamW at its highest.", valueName: "rate"))
-  var lr = 1e-4
+  @Flag(help: "Keep little for the backward pass and compute it again: slower, in less memory.")
+  var recompute = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Learning rate of AdamW at its highest; 1e-4 if left out, 1e-3 for adapters, 0.03 for soft prompts.",
+      valueName: "rate"))
+  var lr: Double?
 
   @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
   var weightDecay = 0.0
@@ -80,8 +91,9 @@ struct LanguageFinetune: TrainingCommand {
     if lora == nil, loraAlpha != nil || loraTargets != nil {
       throw ValidationError("--lora-alpha and --lora-targets: only with --lora")
     }
-    if lora != nil, freeze != nil {
-      throw ValidationError("--freeze: an adapter leaves all of the model as it is; not with --lora")
+    if lora != nil, softPrompt != nil { throw ValidationError("--lora and --soft-prompt: one of the two") }
+    if lora ?? softPrompt != nil, freeze != nil {
+      throw ValidationError("--freeze: an adapter or a soft prompt leaves all of the model as it is")
     }
   }
 
@@ -104,19 +116,23 @@ struct LanguageFinetune: TrainingCommand {
     let (run, result) = try train(steps: steps) {
       try tuning.fit(run: $0, resuming: $1, progress: $2, interruption: $3)
     }
+    let shape = loaded.model.configuration
     if let adapter = tuning.adapter {
-      try adapter.write(to: run.url, base: folder, configuration: loaded.model.configuration)
+      try adapter.write(to: run.url, base: folder, configuration: shape)
+    } else if let softPrompt = tuning.softPrompt {
+      try softPrompt.write(to: run.url, base: folder, configuration: shape)
     } else {
       try loaded.write(to: run.url)
     }
-    let trained = tuning.adapter?.parameterCount ?? loaded.model.trainableParameterCount
+    let trained = (tuning.adapter ?? tuning.softPrompt ?? loaded.model as Module).trainableParameterCount
     print("\(result.steps) steps on \(texts.count - left) texts, \(trained) parameters trained")
     if let heldOut = tuning.heldOut, let before {
       print(
         "held-out texts: \(formatNumber(before)) nats a counted token before, "
           + "\(formatNumber(tuning.loss(of: heldOut))) after")
     }
-    print(tuning.adapter == nil ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
+    let isModel = tuning.adapter == nil && tuning.softPrompt == nil
+    print(isModel ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
   }
 
   private static func names(_ text: String?) -> [String] {
@@ -125,7 +141,9 @@ struct LanguageFinetune: TrainingCommand {
 
   private func options() -> FineTuningOptions {
     var options = FineTuningOptions()
-    (options.batchSize, options.length, options.learningRate) = (batch, length, lr)
+    let usual = softPrompt != nil ? 0.03 : lora != nil ? 1e-3 : 1e-4
+    (options.batchSize, options.length, options.learningRate) = (batch, length, lr ?? usual)
+    (options.softPrompt, options.checkpointsActivations) = (softPrompt, recompute)
     (options.weightDecay, options.frozen, options.validationFraction) = (
       weightDecay, Self.names(freeze), loop.validation
     )

@@ -219,6 +219,10 @@ void ct_set_grad_enabled(bool value);
 // grad_outputs may be NULL (ones), out receives one handle an input, NULL where unused.
 int ct_gradients(const ct_tensor *outputs, const ct_tensor *grad_outputs, int n_outputs,
                  const ct_tensor *inputs, int n_inputs, bool retain, bool create, ct_tensor *out);
+// body(inputs[0]) without its record, which is made again for the backward pass; the other inputs are what else body reads
+// and may be differentiated. body borrows its argument and gives its result away; release is called once, at the end.
+ct_tensor ct_checkpoint(const ct_tensor *inputs, int count, ct_tensor (*body)(ct_tensor, void *),
+                        void (*release)(void *), void *context);
 int64_t ct_dual_enter(void);
 void ct_dual_exit(int64_t level);
 ct_tensor ct_make_dual(ct_tensor primal, ct_tensor tangent, int64_t level);

@@ -22,7 +22,8 @@ extension Transformer {
       let cache = makeCache(batch: trees.count, after: beginning)
       first = cache.length
       let hidden = hiddenStates(
-        batch.tokens, cache: cache, reach: batch.reach, positions: batch.positions + Double(first))
+        batch.tokens, cache: cache, reach: batch.reach,
+        positions: batch.positions + Double(beginning?.tokens ?? 0))
       let own = batch.paths
       let ends = Tensor(own.map { $0.slots.last! }).to(device: hidden.device)
       last.append(hidden.reshape(-1, configuration.width).select(axis: 0, ends))

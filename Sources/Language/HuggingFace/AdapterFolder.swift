@@ -11,7 +11,9 @@ extension LowRankAdapter {
     let fields = try JSONNode(contentsOf: folder.appendingPathComponent("adapter_config.json"))
     let type = try fields.string("peft_type")
     guard type == "LORA" else {
-      throw fields.error(.unsupported, at: "peft_type", found: "\"\(type)\"", expected: "\"LORA\"")
+      throw fields.error(
+        .unsupported, at: "peft_type", found: "\"\(type)\"",
+        expected: "\"LORA\", which alone can be part of the weights")
     }
     for key in ["use_dora", "lora_bias", "use_qalora"] {
       try fields.require(key, false, because: "plain low-rank adapters are offered")
@@ -72,7 +74,7 @@ extension LowRankAdapter {
     move(device: model.embedding.weight.value.device)
   }
 
-  private static let file = "adapter_model.safetensors"
+  static let file = "adapter_model.safetensors"
 
   private static func key(_ place: Place, _ part: String) -> String {
     "base_model.model.\(place.name).lora_\(part).weight"

@@ -2,14 +2,21 @@ import Report
 import Torch
 
 extension TransformerConfiguration {
+  /// What the name of a language model's class ends with.
+  var languageModelSuffix: String { family == .gpt2 ? "LMHeadModel" : "ForCausalLM" }
+
   /// A Hugging Face `config.json` that says the same.
-  func json(dtype: DType) -> JSONValue {
-    let architectures: [Family: String] = [
-      .gpt2: "GPT2LMHeadModel", .gptNeoX: "GPTNeoXForCausalLM", .llama: "LlamaForCausalLM",
-      .mistral: "MistralForCausalLM", .qwen2: "Qwen2ForCausalLM", .qwen3: "Qwen3ForCausalLM",
+  ///
+  /// - Parameters:
+  ///   - task: what the class's name ends with.
+  ///   - others: fields beside those of the shape.
+  func json(dtype: DType, task: String, others: [(String, JSONValue)]) -> JSONValue {
+    let names: [Family: String] = [
+      .gpt2: "GPT2", .gptNeoX: "GPTNeoX", .llama: "Llama", .mistral: "Mistral", .qwen2: "Qwen2",
+      .qwen3: "Qwen3",
     ]
     var fields: [(String, JSONValue)] = [
-      ("architectures", .array([.string(architectures[family]!)])), ("model_type", .string(family.rawValue)),
+      ("architectures", .array([.string(names[family]! + task)])), ("model_type", .string(family.rawValue)),
       ("vocab_size", .integer(vocabularySize)), ("tie_word_embeddings", .bool(tiesEmbeddings)),
       ("initializer_range", .number(initialDeviation)),
     ]
@@ -43,7 +50,7 @@ extension TransformerConfiguration {
       if family == .qwen3 { fields.append(("attention_bias", .bool(hasQueryKeyValueBias))) }
       fields += window
     }
-    return .object(.init(uniqueKeysWithValues: fields.map { (key: $0.0, value: $0.1) }))
+    return .object(.init(uniqueKeysWithValues: (fields + others).map { (key: $0.0, value: $0.1) }))
   }
 
   private var common: [(String, JSONValue)] {

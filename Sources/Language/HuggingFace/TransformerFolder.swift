@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Report
 import Torch
 
 extension Transformer {
@@ -9,36 +10,47 @@ extension Transformer {
   /// - Throws: ``LanguageError``, `StorageError`. Tensors that are missing, unknown, of another shape or not finite are
   ///   named.
   public convenience init(folder: URL, dtype: DType = .float) throws {
-    let configuration = try TransformerConfiguration(
+    try self.init(folder: folder, dtype: dtype, hasHead: true, others: [])
+  }
+
+  /// - Parameters:
+  ///   - hasHead: whether a table of logits is read where it is not that of the embeddings.
+  ///   - others: tensors in the files that are no part of the transformer.
+  convenience init(folder: URL, dtype: DType, hasHead: Bool, others: [String]) throws {
+    var configuration = try TransformerConfiguration(
       contentsOf: folder.appendingPathComponent("config.json"))
+    if !hasHead { configuration.tiesEmbeddings = true }
+    let shape = configuration
     let files = try WeightFiles(folder: folder)
     // Some files hold the body alone, and do not name it.
-    let prefix = configuration.bodyPrefix
+    let prefix = shape.bodyPrefix
     let isBody = !files.names.contains { $0.hasPrefix(prefix) }
     func stored(_ name: String) -> String {
       isBody && name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
     }
     var used: Set<String> = []
     try self.init(
-      configuration,
-      source: WeightSource { name, shape, _ in
-        let place = configuration.stored(name, rows: shape[0])
+      shape,
+      source: WeightSource { name, size, _ in
+        let place = shape.stored(name, rows: size[0])
         let parts = try place.pieces.map { piece in
-          let own = [piece.rows] + shape.dropFirst()
+          let own = [piece.rows] + size.dropFirst()
           let key = stored(piece.name)
           used.insert(key)
           let found = try files.tensor(key, shape: place.isTransposed ? own.reversed() : own).to(dtype)
           return place.isTransposed ? found.transpose(0, 1) : found
         }
         let whole = parts.count == 1 ? parts[0] : Tensor.concatenate(parts)
-        return (place.mixesHeads ? configuration.headsSorted(whole) : whole).contiguous()
+        return (place.mixesHeads ? shape.headsSorted(whole) : whole).contiguous()
       })
-    let unknown = files.names.filter { !used.contains($0) && !configuration.isDispensable($0) }
+    let unknown = files.names.filter {
+      !used.contains($0) && !others.contains($0) && !shape.isDispensable($0)
+    }
     guard unknown.isEmpty else {
       let shown = unknown.prefix(4).joined(separator: ", ") + (unknown.count > 4 ? ", …" : "")
       throw LanguageError(
         .unsupported, file: files.file, place: shown,
-        found: "\(unknown.count) tensors that the \(configuration.family.rawValue) shape does not have",
+        found: "\(unknown.count) tensors that the \(shape.family.rawValue) shape does not have",
         expected: "only those that config.json asks for")
     }
     train(false)
@@ -51,14 +63,26 @@ extension Transformer {
   ///   - shardSize: bytes above which weights are spread over several files.
   /// - Throws: storage errors; every file appears whole or not at all.
   public func write(to folder: URL, shardSize: Int = 5_000_000_000) throws {
+    try write(
+      to: folder, shardSize: shardSize, task: configuration.languageModelSuffix, others: [], fields: [])
+  }
+
+  /// - Parameters:
+  ///   - task: what the class's name ends with in `transformers`.
+  ///   - others: tensors beside the transformer's.
+  ///   - fields: of `config.json` beside its shape.
+  func write(
+    to folder: URL, shardSize: Int = 5_000_000_000, task: String, others: [(String, Tensor)],
+    fields: [(String, JSONValue)]
+  ) throws {
     try createFolder(at: folder)
-    let configurationText = configuration.json(dtype: embedding.weight.value.dtype).pretty
-    try writeAtomically(
-      Data(configurationText.utf8), to: folder.appendingPathComponent("config.json"))
-    let tensors = namedParameters.flatMap { name, parameter in
+    let text = configuration.json(dtype: embedding.weight.value.dtype, task: task, others: fields).pretty
+    try writeAtomically(Data(text.utf8), to: folder.appendingPathComponent("config.json"))
+    let own = namedParameters.flatMap { name, parameter in
       Self.pieces(
         of: parameter.value.detach(), configuration.stored(name, rows: parameter.shape[0]), configuration)
     }
+    let tensors = own + others
     var shards: [[(String, Tensor)]] = [[]]
     var size = 0
     for (name, tensor) in tensors {

@@ -12,6 +12,10 @@ public struct FineTuningOptions: Sendable, Hashable {
   public var weightDecay = 0.0
   /// A low-rank adapter in place of all weights.
   public var adapter: LowRankOptions?
+  /// Vectors before every text in place of all weights: so many.
+  public var softPrompt: Int?
+  /// Whether activations are computed again for the backward pass; see ``Transformer/checkpointsActivations``.
+  public var checkpointsActivations = false
   /// Parameters whose name contains one of these are left as they are.
   public var frozen: [String] = []
   public var training = TrainingOptions(
@@ -21,6 +25,9 @@ public struct FineTuningOptions: Sendable, Hashable {
   public var seed: UInt64 = 0
 
   public init() {}
+
+  /// Positions that are left for texts.
+  func context(of model: Transformer) -> Int? { model.contextLength.map { $0 - (softPrompt ?? 0) } }
 
   /// - Throws: ``LanguageError`` naming the option.
   public func validate(for model: Transformer) throws(LanguageError) {
@@ -35,11 +42,16 @@ public struct FineTuningOptions: Sendable, Hashable {
     try require(weightDecay >= 0, "weight decay", weightDecay, "at least 0")
     try require(training.steps >= 1, "steps", training.steps, "at least 1")
     try require((0..<1).contains(validationFraction), "validation", validationFraction, "a share in [0, 1)")
+    try require(
+      adapter == nil || softPrompt == nil, "soft prompt", "an adapter beside it", "one of the two")
     if let length {
       try require(
-        length >= 2 && model.fits(length), "length", length,
-        "2 to the model's \(model.contextLength.map(String.init) ?? "any") positions")
+        length >= 2 && context(of: model).map { length <= $0 } ?? true, "length", length,
+        "2 to the model's \(context(of: model).map(String.init) ?? "any") positions")
     }
+    try require(
+      frozen.isEmpty || adapter == nil && softPrompt == nil, "freeze", "an adapter or a soft prompt",
+      "neither: they leave all of the model as it is")
     let names = model.namedParameters.map(\.name)
     for pattern in frozen where !names.contains(where: { $0.contains(pattern) }) {
       throw LanguageError(
@@ -50,12 +62,13 @@ public struct FineTuningOptions: Sendable, Hashable {
   }
 }
 
-/// Fine-tunes a transformer on texts of which some tokens count: all its weights, or a low-rank adapter.
+/// Fine-tunes a transformer on texts of which some tokens count: all its weights, a low-rank adapter, or a soft prompt.
 public struct FineTuning {
   public let options: FineTuningOptions
   public let model: Transformer
   /// What is trained where it is not the model itself; attached from here on.
   public let adapter: LowRankAdapter?
+  public let softPrompt: SoftPrompt?
   public let texts: PackedTexts
   /// `nil` where nothing is held out.
   public let heldOut: PackedTexts?
@@ -66,7 +79,7 @@ public struct FineTuning {
     try options.validate(for: model)
     (self.model, self.options) = (model, options)
     random = RandomSource(seed: options.seed)
-    let length = options.length ?? min(model.contextLength ?? 1024, 1024)
+    let length = options.length ?? min(options.context(of: model) ?? 1024, 1024)
     let count = texts.count - Int(Double(texts.count) * options.validationFraction)
     self.texts = PackedTexts(Array(texts[..<count]), length: length)
     guard self.texts.rows > 0 else {
@@ -77,16 +90,20 @@ public struct FineTuning {
     }
     let held = PackedTexts(Array(texts[count...]), length: length)
     heldOut = held.rows > 0 ? held : nil
-    if let adapterOptions = options.adapter {
+    var (adapter, softPrompt): (LowRankAdapter?, SoftPrompt?)
+    if let own = options.adapter {
       var stream = random.split("adapter")
-      let adapter = try LowRankAdapter(for: model, options: adapterOptions, using: &stream)
-      model.freeze()
+      adapter = try LowRankAdapter(for: model, options: own, using: &stream)
       model.attach(adapter)
-      self.adapter = adapter
-    } else {
-      adapter = nil
-      model.freeze { name in options.frozen.contains { name.contains($0) } }
+    } else if let tokens = options.softPrompt {
+      var stream = random.split("soft prompt")
+      softPrompt = try SoftPrompt(for: model, tokens: tokens, using: &stream)
+      model.attach(softPrompt: softPrompt)
     }
+    (self.adapter, self.softPrompt) = (adapter, softPrompt)
+    let isPartOfModel = adapter == nil && softPrompt == nil
+    model.freeze { name in !isPartOfModel || options.frozen.contains { name.contains($0) } }
+    model.checkpointsActivations = options.checkpointsActivations
   }
 
   /// Trains and returns the result; losses are nats a counted token.
@@ -97,7 +114,7 @@ public struct FineTuning {
     run: RunFolder? = nil, resuming: Bool = false, progress: ProgressLine? = nil,
     interruption: Interruption? = nil
   ) throws -> TrainingResult {
-    let module: Module = adapter ?? model
+    let module: Module = adapter ?? softPrompt ?? model
     let optimiser = Adam(
       module.trainableParameters, learningRate: options.learningRate, betas: (0.9, 0.98),
       weightDecay: options.weightDecay, decoupled: true)

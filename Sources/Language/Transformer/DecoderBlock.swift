@@ -183,6 +183,13 @@ public final class DecoderBlock: Module {
     feedForward = try FeedForward(configuration, source.within("feedForward"))
   }
 
+  /// All that a gradient may be taken of, adapters' parts too.
+  var differentiated: [Tensor] {
+    let projections = [attention.queryKeyValue, attention.output, feedForward.up, feedForward.down]
+    return (namedParameters.map(\.value) + projections.flatMap(\.updateParameters))
+      .filter(\.isTrainable).map(\.value)
+  }
+
   func callAsFunction(_ stream: Tensor, layer: Int, _ pass: inout ForwardPass) -> Tensor {
     let (hooks, past) = (pass.hooks, pass.past)
     let x = hooks?.apply(.streamBefore, layer: layer, past: past, to: stream) ?? stream

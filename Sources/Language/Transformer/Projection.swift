@@ -24,6 +24,9 @@ public final class Projection: Module, Layer {
     self.updates = updates.sorted { $0.rows.lowerBound < $1.rows.lowerBound }.map(Update.init)
   }
 
+  /// What adapters add, whose parameters are not among this module's.
+  var updateParameters: [Parameter] { updates.flatMap { [$0.module.down, $0.module.up] } }
+
   /// Makes ready for many products of so many rows at a time while the weight does not change and nothing records.
   func pack(rows: Int) { packed = PackedLinear(weight.value, rows: rows) }
 

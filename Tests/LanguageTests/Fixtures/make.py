@@ -1,4 +1,5 @@
-"""Small random models of every shape, as `transformers` saves them, and adapters of `peft`, with what they give.
+"""Small random models of every shape, as `transformers` saves them, adapters and soft prompts of `peft`, and
+classifiers, with what they give.
 
 Made with transformers 5.24.0, peft 0.21.2 and torch 2.13.0, seed 0: python make.py FOLDER
 Every folder also has reference.safetensors: tokens [3, 20], their logits, and 24 tokens generated greedily from the
@@ -9,11 +10,12 @@ import pathlib
 import sys
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import (
-    GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig,
-    MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+    GPT2Config, GPT2ForSequenceClassification, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig,
+    LlamaForCausalLM, LlamaForSequenceClassification, MistralConfig, MistralForCausalLM, Qwen2Config,
+    Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 torch.manual_seed(0)
 size = dict(vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.3)
@@ -82,3 +84,33 @@ for name, targets in adapters.items():
     with torch.no_grad():
         logits = adapted(tokens).logits
     save_file({"tokens": tokens, "logits": logits.contiguous()}, folder / "reference.safetensors")
+
+for name in ["llama", "gpt2"]:
+    # Read anew: low-rank adapters have changed the ones above in place.
+    model = type(models[name]).from_pretrained(out / name)
+    adapted = get_peft_model(model, PromptTuningConfig(num_virtual_tokens=5, task_type="CAUSAL_LM"))
+    adapted.eval()
+    folder = out / name / "soft"
+    adapted.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    tokens = torch.randint(0, 61, (2, 12))
+    with torch.no_grad():
+        logits = adapted(tokens).logits[:, 5:]
+    save_file({"tokens": tokens, "logits": logits.contiguous()}, folder / "reference.safetensors")
+
+classifiers = {
+    "llama_classifier": LlamaForSequenceClassification(LlamaConfig(**gated, num_labels=3, pad_token_id=0)),
+    "gpt2_classifier": GPT2ForSequenceClassification(GPT2Config(
+        vocab_size=61, n_embd=24, n_layer=2, n_head=4, n_positions=64, initializer_range=0.3, num_labels=1,
+        pad_token_id=0)),
+}
+for name, model in classifiers.items():
+    model.eval()
+    if model.num_labels == 3:
+        model.config.id2label = {0: "bad", 1: "fair", 2: "good"}
+        model.config.label2id = {"bad": 0, "fair": 1, "good": 2}
+    model.save_pretrained(out / name)
+    tokens = torch.randint(1, 61, (3, 12))
+    with torch.no_grad():
+        scores = model(tokens).logits
+    save_file({"tokens": tokens, "scores": scores.contiguous()}, out / name / "reference.safetensors")
