@@ -1,6 +1,6 @@
 // Functions with closed derivatives, made of libtorch's operations: they keep less for the backward pass, and go over
 // memory fewer times, than a recording of their parts would.
-#include "bridge.hpp"
+#include "rows.hpp"
 
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -198,9 +198,11 @@ extern "C" {
 
 ct_tensor ct_rotate(ct_tensor x, ct_tensor cos, ct_tensor sin) {
   return tensor([&] {
-    auto input = borrow(x);
-    return records({input}) ? Rotation::apply(input, borrow(cos), borrow(sin))
-                            : rotated(input, borrow(cos), borrow(sin), 1);
+    auto input = borrow(x), cosines = borrow(cos), sines = borrow(sin);
+    if (records({input})) return Rotation::apply(input, cosines, sines);
+    auto by_rows = rows_of_floats(input) && rows_of_floats(cosines) && rows_of_floats(sines) && input.dim() == 4 &&
+                   cosines.dim() == 4 && cosines.sizes() == sines.sizes() && cosines.strides() == sines.strides();
+    return by_rows ? row_rotated(input, cosines, sines) : rotated(input, cosines, sines, 1);
   });
 }
 ct_tensor ct_rms_norm(ct_tensor x, const int64_t *shape, int rank, ct_tensor weight, double eps) {
@@ -209,6 +211,7 @@ ct_tensor ct_rms_norm(ct_tensor x, const int64_t *shape, int rank, ct_tensor wei
     if (!weight || rank != 1) return at::rms_norm(input, ints(shape, rank), optional(weight), eps);
     auto w = borrow(weight);
     if (records({input, w})) return RootMeanSquareNorm::apply(input, w, eps);
+    if (rows_of_floats(input) && rows_of_floats(w) && input.size(-1) == w.size(0)) return row_norm(input, w, eps);
     auto single = RootMeanSquareNorm::wide(input);
     return RootMeanSquareNorm::normalised(single, RootMeanSquareNorm::scale(single, eps), w, input.scalar_type());
   });

@@ -194,6 +194,8 @@ int ct_multiply_in_place(ct_tensor a, ct_tensor b);
 // recorded; only where ct_has_packed_linear.
 bool ct_has_packed_linear(void);
 ct_tensor ct_pack_weight(ct_tensor weight, int64_t rows);
+// linear, for one or two rows by a loop that nothing records.
+ct_tensor ct_row_linear(ct_tensor x, ct_tensor weight, ct_tensor bias);
 ct_tensor ct_packed_linear(ct_tensor x, ct_tensor packed, ct_tensor bias);
 // SELU(x)/(alpha scale) + 2 of y = −x, which it writes over.
 ct_tensor ct_folded_selu(ct_tensor negated, double alpha);

@@ -33,7 +33,7 @@ public final class Projection: Module, Layer {
   func unpack() { packed = nil }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    let y = packed?(x, bias: bias?.value) ?? x.linear(weight: weight.value, bias: bias?.value)
+    let y = packed?(x, bias: bias?.value) ?? x.rowLinear(weight: weight.value, bias: bias?.value)
     guard !updates.isEmpty else { return y }
     let width = weight.shape[0]
     var (parts, end): ([Tensor], Int) = ([], 0)

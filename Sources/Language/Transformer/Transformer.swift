@@ -109,7 +109,7 @@ public final class Transformer: Module, LanguageModel {
 
   /// Logits of hidden states, where nothing is recorded.
   func tableLogits(_ hidden: Tensor) -> Tensor {
-    packing?.table?(hidden) ?? hidden.linear(weight: outputTable)
+    packing?.table?(hidden) ?? hidden.rowLinear(weight: outputTable)
   }
 
   /// The table of logits in another order, while generating.
@@ -120,8 +120,8 @@ public final class Transformer: Module, LanguageModel {
   }
 
   public func generating<Result>(rows: Int, tokens: Int, _ body: () -> Result) -> Result {
-    // What is ready for sixteen rows is faster for one, too, than what is ready for one.
-    tokens >= 16 ? withPackedWeights(rows: max(16, rows), body) : body()
+    // One or two rows read weights as they are; see ``Tensor/rowLinear(weight:bias:)``.
+    tokens >= 16 && rows > 2 ? withPackedWeights(rows: max(16, rows), body) : body()
   }
 
   /// Runs `body`, in which weights do not change and nothing is recorded, with copies of them in the order of the

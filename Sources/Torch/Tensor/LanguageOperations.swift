@@ -10,6 +10,17 @@ extension Tensor {
     ternary("rotated", cosines, sines, ct_rotate)
   }
 
+  /// x Wᵀ + b as ``linear(weight:bias:)``; one or two rows on the processor, where nothing records, by a loop that reads
+  /// the weights as fast as memory gives them.
+  ///
+  /// - Parameter weight: `[out, in]`.
+  public func rowLinear(weight: Tensor, bias: Tensor? = nil) -> Tensor {
+    if isRecordingGradient { return linear(weight: weight, bias: bias) }
+    return withExtendedLifetime(bias) {
+      binary("linear", weight) { ct_row_linear($0, $1, bias.pointer) }
+    }
+  }
+
   /// silu(a)·b of the halves [a, b] of the last axis (Shazeer 2020).
   public func gatedSiLU() -> Tensor { unary("gatedSiLU", ct_gated_silu) }
 

@@ -1,0 +1,181 @@
+// What a few rows need at a time, such as one token of a text: there libtorch's operations take longer to begin than to
+// do, so that each of these is one loop over memory. Nothing is recorded; rows do not depend on threads or neighbours.
+#include "rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace bridge;
+
+// One copy of a function for every width of registers, of which the program takes the one the processor has.
+#if defined(__x86_64__) && defined(__linux__)
+#define FOR_ALL_PROCESSORS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FOR_ALL_PROCESSORS
+#endif
+#define INLINE inline __attribute__((always_inline))
+
+namespace {
+
+using Lanes = float __attribute__((vector_size(64)));
+constexpr int64_t width = 16;
+
+INLINE void load(Lanes &to, const float *from) { std::memcpy(&to, from, sizeof to); }
+INLINE void load(Lanes &to, const at::BFloat16 *from) {
+  using Halves = uint16_t __attribute__((vector_size(32)));
+  using Words = uint32_t __attribute__((vector_size(64)));
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  Words words = __builtin_convertvector(halves, Words) << 16;
+  std::memcpy(&to, &words, sizeof to);
+}
+INLINE float sum(const Lanes &x) {
+  float total = 0;
+  for (int64_t i = 0; i < width; i++) total += x[i];
+  return total;
+}
+
+// y_o = w_o · x for the rows first ..< end of w.
+template <class Weight>
+INLINE void products(const Weight *w, const float *x, float *y, int64_t first, int64_t end, int64_t inputs) {
+  constexpr int64_t together = 4;
+  for (int64_t o = first; o < end; o += together) {
+    // The last rows are taken again where fewer than four are left: the same products, the same sums.
+    auto start = std::max(first, std::min(o, end - together));
+    auto count = std::min(together, end - start);
+    Lanes sums[together] = {};
+    int64_t i = 0;
+    for (; i + width <= inputs; i += width) {
+      Lanes v, row;
+      load(v, x + i);
+      for (int64_t k = 0; k < together; k++) {
+        load(row, w + (start + std::min(k, count - 1)) * inputs + i);
+        sums[k] += row * v;
+      }
+    }
+    for (int64_t k = 0; k < count; k++) {
+      auto total = sum(sums[k]);
+      for (auto j = i; j < inputs; j++) total += static_cast<float>(w[(start + k) * inputs + j]) * x[j];
+      y[start + k] = total;
+    }
+  }
+}
+FOR_ALL_PROCESSORS void products_single(const float *w, const float *x, float *y, int64_t first, int64_t end,
+                                        int64_t inputs) {
+  products(w, x, y, first, end, inputs);
+}
+FOR_ALL_PROCESSORS void products_half(const at::BFloat16 *w, const float *x, float *y, int64_t first, int64_t end,
+                                      int64_t inputs) {
+  products(w, x, y, first, end, inputs);
+}
+
+FOR_ALL_PROCESSORS void normalise(const float *x, const float *w, float *y, int64_t n, double epsilon) {
+  Lanes squares = {}, v, scale;
+  int64_t i = 0;
+  for (; i + width <= n; i += width) {
+    load(v, x + i);
+    squares += v * v;
+  }
+  auto total = sum(squares);
+  for (; i < n; i++) total += x[i] * x[i];
+  auto factor = static_cast<float>(1 / std::sqrt(total / static_cast<double>(n) + epsilon));
+  for (i = 0; i + width <= n; i += width) {
+    load(v, x + i);
+    load(scale, w + i);
+    v = v * factor * scale;
+    std::memcpy(y + i, &v, sizeof v);
+  }
+  for (; i < n; i++) y[i] = x[i] * factor * w[i];
+}
+
+FOR_ALL_PROCESSORS void turn(const float *x, const float *cos, const float *sin, float *y, int64_t half, int64_t n) {
+  for (int64_t i = 0; i < half; i++) {
+    auto a = x[i], b = x[half + i];
+    y[i] = a * cos[i] - b * sin[i];
+    y[half + i] = b * cos[i] + a * sin[i];
+  }
+  std::copy(x + 2 * half, x + n, y + 2 * half);
+}
+
+// So much work is worth a second thread.
+constexpr int64_t piece_bytes = 1 << 17;
+
+// A tensor that is a block of memory and nothing else: no derivative is carried forward along with it.
+bool plain(const at::Tensor &x) { return x.is_cpu() && x.layout() == at::kStrided && !x._fw_grad(0).defined(); }
+
+}  // namespace
+
+bool bridge::few_rows(const at::Tensor &x, const at::Tensor &weight) {
+  return x.dim() >= 1 && x.numel() <= 2 * x.size(-1) && x.scalar_type() == weight.scalar_type() &&
+         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && plain(x) && plain(weight) &&
+         weight.is_contiguous();
+}
+
+at::Tensor bridge::row_linear(const at::Tensor &x, const at::Tensor &weight, const std::optional<at::Tensor> &bias) {
+  auto inputs = weight.size(1), outputs = weight.size(0), rows = x.numel() / inputs;
+  auto source = x.to(at::kFloat).contiguous();
+  auto shape = x.sizes().vec();
+  shape.back() = outputs;
+  auto result = at::empty(shape, source.options());
+  auto bytes = outputs * inputs * weight.element_size();
+  auto pieces = std::clamp<int64_t>(bytes / piece_bytes, 1, 64);
+  auto *y = result.mutable_data_ptr<float>();
+  auto *v = source.const_data_ptr<float>();
+  parallel(pieces, [&](int64_t piece) {
+    auto first = outputs * piece / pieces, end = outputs * (piece + 1) / pieces;
+    for (int64_t row = 0; row < rows; row++) {
+      auto *to = y + row * outputs;
+      if (weight.scalar_type() == at::kFloat)
+        products_single(weight.const_data_ptr<float>(), v + row * inputs, to, first, end, inputs);
+      else
+        products_half(weight.const_data_ptr<at::BFloat16>(), v + row * inputs, to, first, end, inputs);
+    }
+  });
+  if (bias) result.add_(*bias);
+  return result.to(x.scalar_type());
+}
+
+bool bridge::rows_of_floats(const at::Tensor &x) {
+  return x.scalar_type() == at::kFloat && x.dim() >= 1 && x.numel() > 0 && x.stride(-1) == 1 && plain(x);
+}
+
+at::Tensor bridge::row_norm(const at::Tensor &x, const at::Tensor &weight, double epsilon) {
+  auto source = x.contiguous(), scale = weight.contiguous();
+  auto result = at::empty_like(source);
+  auto n = source.size(-1), rows = source.numel() / n;
+  auto pieces = std::clamp<int64_t>(rows * n * 4 / piece_bytes, 1, 64);
+  parallel(pieces, [&](int64_t piece) {
+    for (auto row = rows * piece / pieces; row < rows * (piece + 1) / pieces; row++)
+      normalise(source.const_data_ptr<float>() + row * n, scale.const_data_ptr<float>(),
+                result.mutable_data_ptr<float>() + row * n, n, epsilon);
+  });
+  return result;
+}
+
+at::Tensor bridge::row_rotated(const at::Tensor &x, const at::Tensor &cos, const at::Tensor &sin) {
+  auto result = at::empty(x.sizes(), x.options());
+  auto batch = x.size(0), length = x.size(1), heads = x.size(2), n = x.size(3), half = cos.size(-1);
+  auto rows = batch * length;
+  auto pieces = std::clamp<int64_t>(x.numel() * 4 / piece_bytes, 1, 64);
+  auto *to = result.mutable_data_ptr<float>();
+  parallel(pieces, [&](int64_t piece) {
+    for (auto row = rows * piece / pieces; row < rows * (piece + 1) / pieces; row++) {
+      auto b = row / length, t = row % length;
+      auto angles = (cos.size(0) > 1 ? b * cos.stride(0) : 0) + t * cos.stride(1);
+      for (int64_t head = 0; head < heads; head++)
+        turn(x.const_data_ptr<float>() + b * x.stride(0) + t * x.stride(1) + head * x.stride(2),
+             cos.const_data_ptr<float>() + angles, sin.const_data_ptr<float>() + angles, to + (row * heads + head) * n,
+             half, n);
+    }
+  });
+  return result;
+}
+
+extern "C" ct_tensor ct_row_linear(ct_tensor x, ct_tensor weight, ct_tensor bias) {
+  return tensor([&] {
+    auto input = borrow(x), w = borrow(weight);
+    TORCH_CHECK(input.size(-1) == w.size(1), "linear: ", input.sizes(), " by ", w.sizes());
+    return few_rows(input, w) ? row_linear(input, w, optional(bias)) : at::linear(input, w, optional(bias));
+  });
+}
