@@ -30,12 +30,12 @@ struct CheckpointingTests {
   }
 
   @Test(
-    "gradients are the same to the bit", arguments: ["gpt2", "gpt_neox", "llama3", "mistral", "qwen3"],
+    "gradients are the same up to rounding", arguments: ["gpt2", "gpt_neox", "llama3", "mistral", "qwen3"],
     [false, true])
   func equal(name: String, adapting: Bool) throws {
     let plain = try slopes(name, adapting: adapting, checkpointing: false)
     let again = try slopes(name, adapting: adapting, checkpointing: true)
-    #expect(zip(plain, again).allSatisfy { $0.isEqual(to: $1) })
+    #expect(zip(plain, again).allSatisfy { largestDifference($0, $1) < 1e-5 * max(1, $0.abs().max().item()) })
     #expect(plain.dropFirst().contains { $0.abs().max().item() > 1e-3 })
   }
 
