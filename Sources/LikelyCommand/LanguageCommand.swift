@@ -140,13 +140,13 @@ struct LanguageConvert: ParsableCommand {
 
   @OptionGroup var model: LanguageModelArgument
   @Option(help: ArgumentHelp("The most bytes of a file of weights, in millions.", valueName: "n"))
-  var shard = 5000
+  var shard = 5000.0
   @OptionGroup var common: CommonOptions
   @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
   var out: String
 
   func validate() throws {
-    guard shard >= 1 else { throw ValidationError("--shard \(shard): at least 1") }
+    guard shard > 0 else { throw ValidationError("--shard \(shard): above 0") }
   }
 
   func run() throws {
@@ -155,7 +155,7 @@ struct LanguageConvert: ParsableCommand {
       throw RunFolderError.occupied(out)
     }
     let loaded = try model.load(on: .cpu, merging: true)
-    try loaded.write(to: URL(argument: out), shardSize: shard * 1_000_000)
+    try loaded.write(to: URL(argument: out), shardSize: Int(min(shard, 1e9) * 1e6))
     print("\(loaded.model.parameterCount) parameters in \(model.dtype.rawValue) written to \(out)")
   }
 }

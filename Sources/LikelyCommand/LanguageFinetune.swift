@@ -104,7 +104,7 @@ struct LanguageFinetune: TrainingCommand {
     let folder = model ?? ""
     let loaded = try PretrainedModel(folder: URL(argument: folder))
     loaded.model.move(device: common.target)
-    let texts = try records.flatMap { try loaded.weightedTexts($0) }
+    let texts = try records.flatMap { try loaded.weightedTexts($0, file: data ?? "") }
     let tuning = try FineTuning(loaded.model, texts: texts, options: options())
     let left = tuning.texts.tooLong.count + (tuning.heldOut?.tooLong.count ?? 0)
     if left > 0 {
@@ -165,14 +165,14 @@ struct LanguageFinetune: TrainingCommand {
 extension PretrainedModel {
   /// A text for every response of a record: the prompt counts for nothing, and the token that ends a text belongs to
   /// the response.
-  func weightedTexts(_ record: TextRecord) throws -> [WeightedText] {
+  func weightedTexts(_ record: TextRecord, file: String) throws -> [WeightedText] {
     let end = endTokens.prefix(1)
     return try record.responses.map { response in
       let tokens = tokenizer.encode(response, addingSpecialTokens: false) + end
       if record.prompt.isEmpty, beginToken == nil, endTokens.isEmpty {
         return WeightedText(prompt: [], response: tokens)
       }
-      return WeightedText(prompt: try promptTokens(record.prompt), response: tokens)
+      return WeightedText(prompt: try promptTokens(record.prompt, at: "\(file):\(record.line)"), response: tokens)
     }
   }
 }

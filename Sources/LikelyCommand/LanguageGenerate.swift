@@ -74,14 +74,17 @@ struct LanguageGenerate: ParsableCommand {
     let random = common.start()
     let loaded = try model.load(on: common.target)
     var texts = prompt
+    var places = prompt.map { _ in "--prompt" }
     if let prompts {
       var keys = TextKeys()
       (keys.prompt, keys.text) = (promptKey, promptKey)
       keys.response = promptKey
-      texts += try TextRecord.read(URL(argument: prompts), keys: keys).map(\.prompt)
+      let records = try TextRecord.read(URL(argument: prompts), keys: keys)
+      texts += records.map(\.prompt)
+      places += records.map { "\(prompts):\($0.line)" }
     }
     var rows: [[Int]] = []
-    for text in texts { rows.append(try loaded.promptTokens(text)) }
+    for (text, place) in zip(texts, places) { rows.append(try loaded.promptTokens(text, at: place)) }
     let tokenizer = loaded.tokenizer
     let isStreaming = out == nil && texts.count == 1 && samples == 1
     let printer = TokenPrinter()

@@ -88,7 +88,7 @@ struct LanguageScore: ParsableCommand {
     {
       return ScoringItem(prompt: [first], continuations: [Array(responses[0].dropFirst())])
     }
-    return ScoringItem(prompt: try loaded.promptTokens(record.prompt), continuations: responses)
+    return ScoringItem(prompt: try loaded.promptTokens(record.prompt, at: "\(data):\(record.line)"), continuations: responses)
   }
 }
 

@@ -55,7 +55,11 @@ public final class PretrainedModel {
     let begin = try ownBegin ?? configuration.integers("bos_token_id")
     let tokenizer = try Tokenizer(contentsOf: place("tokenizer.json"))
     let model = try Transformer(folder: folder, dtype: dtype)
-    try self.init(model: model, tokenizer: tokenizer, beginToken: begin?.first, endTokens: ends)
+    // Configurations of small models keep tokens of larger vocabularies, which never come.
+    func isThere(_ token: Int) -> Bool { (0..<model.vocabularySize).contains(token) }
+    try self.init(
+      model: model, tokenizer: tokenizer, beginToken: begin?.first(where: isThere),
+      endTokens: ends.filter(isThere))
   }
 
   /// Writes the folder; see ``Transformer/write(to:shardSize:)``.
@@ -72,13 +76,14 @@ public final class PretrainedModel {
 
   /// The tokens of a prompt: as the tokeniser puts them, and at least one, so that there is something to go on from.
   ///
+  /// - Parameter place: where the prompt comes from, for the message.
   /// - Throws: ``LanguageError`` where the prompt is empty and the model has no token that begins or ends a text.
-  public func promptTokens(_ text: String) throws(LanguageError) -> [Int] {
+  public func promptTokens(_ text: String, at place: String = "prompt") throws(LanguageError) -> [Int] {
     let tokens = tokenizer.encode(text)
     guard tokens.isEmpty else { return tokens }
     guard let begin = beginToken ?? endTokens.first else {
       throw LanguageError(
-        .badValue, file: "prompt", found: "an empty text",
+        .badValue, file: place, found: "an empty prompt",
         expected: "at least one character: the model has no token that begins a text")
     }
     return [begin]
