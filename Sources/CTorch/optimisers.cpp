@@ -34,6 +34,19 @@ int ct_fused_sgd(const ct_tensor *parameters, const ct_tensor *gradients, const 
   });
 }
 
+int ct_rmsprop(const ct_tensor *parameters, const ct_tensor *gradients, const ct_tensor *squares, int count,
+               double learning_rate, double decay, double epsilon) {
+  return status([&] {
+    at::NoGradGuard no_grad;
+    auto p = list(parameters, count), g = list(gradients, count), v = list(squares, count);
+    at::_foreach_mul_(v, decay);
+    at::_foreach_addcmul_(v, g, g, 1 - decay);
+    auto scale = at::_foreach_sqrt(v);
+    at::_foreach_add_(scale, epsilon);
+    at::_foreach_addcdiv_(p, g, scale, -learning_rate);
+  });
+}
+
 int ct_foreach_lerp(const ct_tensor *targets, const ct_tensor *sources, int count, double weight) {
   return status([&] {
     at::NoGradGuard no_grad;

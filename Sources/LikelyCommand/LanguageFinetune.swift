@@ -21,11 +21,13 @@ struct LanguageFinetune: TrainingCommand {
 
   @Option(
     help: ArgumentHelp(
-      "JSON lines with a prompt and a response (or a list of them), or a plain text; needed unless --resume.",
+      "JSON lines with a prompt and a response (or a list of them), messages, or a plain text; needed unless --resume.",
       valueName: "file.jsonl"))
   var data: String?
 
   @OptionGroup var textKeys: TextKeyArguments
+
+  @OptionGroup var chatTemplate: ChatTemplateArgument
 
   @Option(help: ArgumentHelp("Rank of a LoRA adapter; trains all weights if left out.", valueName: "rank"))
   var lora: Int?
@@ -103,6 +105,7 @@ struct LanguageFinetune: TrainingCommand {
     let records = try TextRecord.read(URL(argument: data ?? ""), keys: textKeys.keys)
     let folder = model ?? ""
     let loaded = try PretrainedModel(folder: URL(argument: folder))
+    try chatTemplate.apply(to: loaded)
     loaded.model.move(device: common.target)
     let texts = try records.flatMap { try loaded.weightedTexts($0, file: data ?? "") }
     let tuning = try FineTuning(loaded.model, texts: texts, options: options())
@@ -159,20 +162,5 @@ struct LanguageFinetune: TrainingCommand {
       accumulation: accumulate)
     options.seed = common.seed
     return options
-  }
-}
-
-extension PretrainedModel {
-  /// A text for every response of a record: the prompt counts for nothing, and the token that ends a text belongs to
-  /// the response.
-  func weightedTexts(_ record: TextRecord, file: String) throws -> [WeightedText] {
-    let end = endTokens.prefix(1)
-    return try record.responses.map { response in
-      let tokens = tokenizer.encode(response, addingSpecialTokens: false) + end
-      if record.prompt.isEmpty, beginToken == nil, endTokens.isEmpty {
-        return WeightedText(prompt: [], response: tokens)
-      }
-      return WeightedText(prompt: try promptTokens(record.prompt, at: "\(file):\(record.line)"), response: tokens)
-    }
   }
 }

@@ -18,11 +18,19 @@ struct LanguageGenerate: ParsableCommand {
   @Option(help: ArgumentHelp("A prompt; may be given several times.", valueName: "text"))
   var prompt: [String] = []
 
-  @Option(help: ArgumentHelp("JSON lines with a prompt each.", valueName: "file.jsonl"))
+  @Option(help: ArgumentHelp("JSON lines with a prompt or messages each.", valueName: "file.jsonl"))
   var prompts: String?
 
   @Option(help: ArgumentHelp("Key of a prompt in --prompts.", valueName: "key"))
   var promptKey = "prompt"
+
+  @Flag(help: "Prompts are what a user says: they go through the model's chat template.")
+  var chat = false
+
+  @Option(help: ArgumentHelp("What the system says first; only with --chat.", valueName: "text"))
+  var system: String?
+
+  @OptionGroup var chatTemplate: ChatTemplateArgument
 
   @Option(help: ArgumentHelp("The most tokens of a response.", valueName: "n"))
   var tokens = 128
@@ -67,36 +75,27 @@ struct LanguageGenerate: ParsableCommand {
     guard !prompt.isEmpty || prompts != nil else {
       throw ValidationError("Missing expected argument '--prompt <text>'")
     }
+    guard chat || system == nil else { throw ValidationError("--system: only with --chat") }
   }
 
   func run() throws {
     if let out { try requireTextFile(out) }
     let random = common.start()
     let loaded = try model.load(on: common.target)
-    var texts = prompt
-    var places = prompt.map { _ in "--prompt" }
-    if let prompts {
-      var keys = TextKeys()
-      (keys.prompt, keys.text) = (promptKey, promptKey)
-      keys.response = promptKey
-      let records = try TextRecord.read(URL(argument: prompts), keys: keys)
-      texts += records.map(\.prompt)
-      places += records.map { "\(prompts):\($0.line)" }
-    }
-    var rows: [[Int]] = []
-    for (text, place) in zip(texts, places) { rows.append(try loaded.promptTokens(text, at: place)) }
+    try chatTemplate.apply(to: loaded)
+    let prompts = try readPrompts(loaded)
     let tokenizer = loaded.tokenizer
-    let isStreaming = out == nil && texts.count == 1 && samples == 1
+    let isStreaming = out == nil && prompts.count == 1 && samples == 1
     let printer = TokenPrinter()
-    if isStreaming { printer.write(Array(texts[0].utf8)) }
+    if isStreaming, !chat { printer.write(Array(prompts[0].text.utf8)) }
     let found = try loaded.model.generate(
-      rows, options: options(loaded), random: random, bytes: { tokenizer.bytes(of: $0) },
+      prompts.map(\.tokens), options: options(loaded), random: random, bytes: { tokenizer.bytes(of: $0) },
       onToken: { _, _, token in
         if isStreaming, !loaded.endTokens.contains(token) { printer.write(tokenizer.bytes(of: token)) }
       })
     if isStreaming { return printer.end() }
-    let objects = zip(texts, found).flatMap { text, generations in
-      generations.enumerated().map { object(text, $0, $1, loaded) }
+    let objects = zip(prompts, found).flatMap { prompt, generations in
+      generations.enumerated().map { object(prompt.text, $0, $1, loaded) }
     }
     if let out {
       try writeTexts(objects, to: out)
@@ -104,6 +103,31 @@ struct LanguageGenerate: ParsableCommand {
     } else {
       for object in objects { print(object.compact) }
     }
+  }
+
+  /// Prompts with their tokens, those of the command line first.
+  private func readPrompts(_ loaded: PretrainedModel) throws -> [(text: String, tokens: [Int])] {
+    func said(_ text: String) -> [ChatMessage] {
+      (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
+        + [ChatMessage(role: "user", content: text)]
+    }
+    func entry(_ text: String, at place: String) throws -> (String, [Int]) {
+      (text, try chat ? loaded.promptTokens(said(text), at: place) : loaded.promptTokens(text, at: place))
+    }
+    var result = try prompt.map { try entry($0, at: "--prompt") }
+    guard let prompts else { return result }
+    var keys = TextKeys()
+    (keys.prompt, keys.text, keys.response) = (promptKey, promptKey, promptKey)
+    for record in try TextRecord.read(URL(argument: prompts), keys: keys) {
+      let place = "\(prompts):\(record.line)"
+      if record.messages.isEmpty {
+        result.append(try entry(record.prompt, at: place))
+      } else {
+        let last = record.messages.last?.content ?? ""
+        result.append((last, try loaded.promptTokens(record.messages, at: place)))
+      }
+    }
+    return result
   }
 
   private func options(_ loaded: PretrainedModel) -> GenerationOptions {

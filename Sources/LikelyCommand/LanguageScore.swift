@@ -17,11 +17,13 @@ struct LanguageScore: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "JSON lines with a prompt and a response (or a list of them), or a plain text.", valueName: "file.jsonl"
-    ))
+      "JSON lines with a prompt and a response (or a list of them), messages, or a plain text.",
+      valueName: "file.jsonl"))
   var data: String
 
   @OptionGroup var textKeys: TextKeyArguments
+
+  @OptionGroup var chatTemplate: ChatTemplateArgument
 
   @Option(help: ArgumentHelp("Tokens that are read side by side.", valueName: "n"))
   var batchTokens = 8192
@@ -42,7 +44,8 @@ struct LanguageScore: ParsableCommand {
     _ = common.start()
     let records = try TextRecord.read(URL(argument: data), keys: textKeys.keys)
     let loaded = try model.load(on: common.target)
-    let items = try records.map { try item($0, loaded) }
+    try chatTemplate.apply(to: loaded)
+    let items = try records.map { try loaded.scoringItem($0, file: data) }
     // A text that the model has no positions for has no likelihood, and is not cut in silence.
     let fitting = items.map { item in
       ScoringItem(
@@ -78,17 +81,6 @@ struct LanguageScore: ParsableCommand {
           + "positions with their prompts; their likelihoods are left empty")
     }
     print("scores: \(out)")
-  }
-
-  /// A plain text of a model without a token that begins texts is scored from its second token on.
-  private func item(_ record: TextRecord, _ loaded: PretrainedModel) throws -> ScoringItem {
-    let responses = record.responses.map { loaded.tokenizer.encode($0, addingSpecialTokens: false) }
-    if record.prompt.isEmpty, loaded.beginToken == nil, loaded.endTokens.isEmpty, responses.count == 1,
-      let first = responses[0].first
-    {
-      return ScoringItem(prompt: [first], continuations: [Array(responses[0].dropFirst())])
-    }
-    return ScoringItem(prompt: try loaded.promptTokens(record.prompt, at: "\(data):\(record.line)"), continuations: responses)
   }
 }
 

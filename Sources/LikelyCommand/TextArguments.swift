@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Likely
 
 /// How a training on texts is watched, on the command line.
@@ -36,9 +37,34 @@ struct TextKeyArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Key of a plain text, where a line has no prompt.", valueName: "key"))
   var textKey = "text"
 
+  @Option(help: ArgumentHelp("Key of a conversation, a list of messages.", valueName: "key"))
+  var messagesKey = "messages"
+
   var keys: TextKeys {
     var keys = TextKeys()
     (keys.prompt, keys.response, keys.text) = (promptKey, responseKey, textKey)
+    keys.messages = messagesKey
     return keys
+  }
+}
+
+/// How conversations are written, on the command line.
+struct ChatTemplateArgument: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Template for conversations, a Jinja file or plain; the model's own if left out.", valueName: "file"))
+  var chatTemplate: String?
+
+  func apply(to loaded: PretrainedModel) throws {
+    guard let chatTemplate else { return }
+    let tokens = loaded.specialTokenTexts
+    if chatTemplate == "plain" {
+      loaded.chatTemplate = .plain(specialTokens: tokens)
+      return
+    }
+    guard let text = try? String(contentsOf: URL(argument: chatTemplate), encoding: .utf8) else {
+      throw UsageError("--chat-template \(chatTemplate): plain, or a template in UTF-8 is expected")
+    }
+    loaded.chatTemplate = try ChatTemplate(text, file: chatTemplate, specialTokens: tokens)
   }
 }

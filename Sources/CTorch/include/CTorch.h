@@ -248,6 +248,9 @@ typedef struct {
   double learning_rate, beta1, beta2, weight_decay, epsilon;
   bool amsgrad, decoupled;
 } ct_adam_options;
+// v ← αv + (1 − α)g², p ← p − rate·g/(√v + ε).
+int ct_rmsprop(const ct_tensor *parameters, const ct_tensor *gradients, const ct_tensor *squares, int count,
+               double learning_rate, double decay, double epsilon);
 int ct_fused_adam(const ct_tensor *parameters, const ct_tensor *gradients, const ct_tensor *means,
                   const ct_tensor *squares, const ct_tensor *maxima, const ct_tensor *steps, int count,
                   ct_adam_options options);

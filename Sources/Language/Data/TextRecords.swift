@@ -2,13 +2,20 @@ import Files
 import Foundation
 import Torch
 
-/// One line of a JSON-lines file of texts: a prompt with its responses, or a plain text.
+/// One line of a JSON-lines file of texts: a prompt with its responses, a conversation, or a plain text.
 public struct TextRecord: Sendable, Hashable {
   /// From 1.
   public let line: Int
-  /// Empty for a plain text.
+  /// Empty for a plain text and for a conversation.
   public let prompt: String
+  /// Empty for a conversation.
   public let responses: [String]
+  /// Empty for what is none.
+  public let messages: [ChatMessage]
+
+  init(line: Int, prompt: String = "", responses: [String] = [], messages: [ChatMessage] = []) {
+    (self.line, self.prompt, self.responses, self.messages) = (line, prompt, responses, messages)
+  }
 }
 
 /// The keys that texts have in a JSON-lines file.
@@ -18,6 +25,8 @@ public struct TextKeys: Sendable, Hashable {
   public var response = "response"
   /// Of a plain text, where a line has no prompt.
   public var text = "text"
+  /// Of a conversation, a list of messages with a role and a content.
+  public var messages = "messages"
 
   public init() {}
 }
@@ -32,58 +41,39 @@ extension TextRecord {
       throw LanguageError(.missing, file: file, found: "no file that can be read", expected: "JSON lines")
     }
     var records: [TextRecord] = []
-    for (i, bytes) in data.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated()
-    where bytes.contains(where: { $0 != 0x20 && $0 != 0x0d && $0 != 0x09 }) {
-      records.append(try record(Array(bytes), file: file, line: i + 1, keys))
-    }
-    guard !records.isEmpty else {
-      throw LanguageError(.malformed, file: file, found: "no lines", expected: "JSON objects, one a line")
+    try JSONLine.forEach(in: data, file: file) { line throws(LanguageError) in
+      records.append(try record(line, keys))
     }
     return records
   }
 
-  private static func record(_ bytes: [UInt8], file: String, line: Int, _ keys: TextKeys)
-    throws(LanguageError) -> TextRecord
-  {
-    func failure(_ found: String, _ expected: String) -> LanguageError {
-      LanguageError(.malformed, file: "\(file):\(line)", found: found, expected: expected)
+  private static func record(_ line: JSONLine, _ keys: TextKeys) throws(LanguageError) -> TextRecord {
+    if let messages = line.fields.first(where: { $0.key == keys.messages })?.value {
+      return TextRecord(line: line.number, messages: try line.messages(messages, key: keys.messages))
     }
-    let value: ExactJSON
-    do throws(ExactJSON.Failure) {
-      value = try ExactJSON.parse(bytes)
-    } catch {
-      throw failure("\(error.found) at byte \(error.offset)", error.expected)
-    }
-    guard case .object(let fields) = value else { throw failure("no JSON object", "a JSON object a line") }
-    func text(_ key: String) throws(LanguageError) -> String? {
-      switch fields.first(where: { $0.key == key })?.value {
-      case nil: return nil
-      case .string(let text)?: return text
-      default: throw failure("\"\(key)\" that is no string", "a string")
+    guard let prompt = try line.text(keys.prompt) else {
+      guard let plain = try line.text(keys.text) else {
+        throw line.failure(
+          line.keys, "\"\(keys.prompt)\" and \"\(keys.response)\", \"\(keys.messages)\", or \"\(keys.text)\"")
       }
+      return TextRecord(line: line.number, responses: [plain])
     }
-    let found = fields.map(\.key).joined(separator: ", ")
-    guard let prompt = try text(keys.prompt) else {
-      guard let plain = try text(keys.text) else {
-        throw failure("the keys \(found)", "\"\(keys.prompt)\" and \"\(keys.response)\", or \"\(keys.text)\"")
-      }
-      return TextRecord(line: line, prompt: "", responses: [plain])
-    }
-    guard let response = fields.first(where: { $0.key == keys.response })?.value else {
-      throw failure("the keys \(found)", "\"\(keys.response)\" beside \"\(keys.prompt)\"")
+    guard let response = line.fields.first(where: { $0.key == keys.response })?.value else {
+      throw line.failure(line.keys, "\"\(keys.response)\" beside \"\(keys.prompt)\"")
     }
     switch response {
-    case .string(let text): return TextRecord(line: line, prompt: prompt, responses: [text])
+    case .string(let text): return TextRecord(line: line.number, prompt: prompt, responses: [text])
     case .array(let elements):
       var texts: [String] = []
       for element in elements {
         guard case .string(let text) = element else {
-          throw failure("a list with something that is no string in \"\(keys.response)\"", "strings")
+          throw line.failure("a list with something that is no string in \"\(keys.response)\"", "strings")
         }
         texts.append(text)
       }
-      return TextRecord(line: line, prompt: prompt, responses: texts)
-    default: throw failure("\"\(keys.response)\" that is no string", "a string, or a list of strings")
+      return TextRecord(line: line.number, prompt: prompt, responses: texts)
+    default:
+      throw line.failure("\"\(keys.response)\" that is no string", "a string, or a list of strings")
     }
   }
 }

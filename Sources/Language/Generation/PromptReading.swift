@@ -38,6 +38,6 @@ extension Transformer {
     let places = order.indices.sorted { order[$0] < order[$1] }
     let all = last.count == 1 ? last[0] : Tensor.concatenate(last)
     let states = all.select(axis: 0, Tensor(places).to(device: all.device))
-    return (KeyValueCache(caches, first: first, paths: places.map { paths[$0] }), tableLogits(states))
+    return (KeyValueCache(caches, first: first, paths: places.map { paths[$0] }), logits(hidden: states))
   }
 }

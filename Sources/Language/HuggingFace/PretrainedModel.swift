@@ -11,6 +11,8 @@ public final class PretrainedModel {
   public let beginToken: Int?
   /// Tokens that end a text.
   public let endTokens: [Int]
+  /// How the model wants conversations written, where it says so.
+  public var chatTemplate: ChatTemplate?
 
   /// - Throws: ``LanguageError`` where the tokeniser has tokens that the model has no row for.
   public init(model: Transformer, tokenizer: Tokenizer, beginToken: Int? = nil, endTokens: [Int] = [])
@@ -60,18 +62,28 @@ public final class PretrainedModel {
     try self.init(
       model: model, tokenizer: tokenizer, beginToken: begin?.first(where: isThere),
       endTokens: ends.filter(isThere))
+    chatTemplate = try ChatTemplate.read(folder: folder)
   }
 
   /// Writes the folder; see ``Transformer/write(to:shardSize:)``.
   public func write(to folder: URL, shardSize: Int = 5_000_000_000) throws {
     try model.write(to: folder, shardSize: shardSize)
     try tokenizer.write(to: folder.appendingPathComponent("tokenizer.json"))
+    try chatTemplate?.write(to: folder)
     var fields: [(String, JSONValue)] = []
     if let beginToken { fields.append(("bos_token_id", .integer(beginToken))) }
     if !endTokens.isEmpty { fields.append(("eos_token_id", .array(endTokens.map { .integer($0) }))) }
     let generation = JSONValue.object(.init(uniqueKeysWithValues: fields.map { (key: $0.0, value: $0.1) }))
     try writeAtomically(
       Data(generation.pretty.utf8), to: folder.appendingPathComponent("generation_config.json"))
+  }
+
+  /// The texts of the tokens that begin and end texts, by the names that chat templates know.
+  public var specialTokenTexts: [String: String] {
+    var texts: [String: String] = [:]
+    texts["bos_token"] = beginToken.flatMap { tokenizer.text(of: $0) }
+    texts["eos_token"] = endTokens.first.flatMap { tokenizer.text(of: $0) }
+    return texts
   }
 
   /// The tokens of a prompt: as the tokeniser puts them, and at least one, so that there is something to go on from.

@@ -50,21 +50,33 @@ extension Transformer: ContinuationScoring {
     return (values, hidden)
   }
 
-  /// log p of every continuation of items as one tensor `[continuations]` in `Float`, differentiable in the weights: what
-  /// objectives on likelihoods are made of.
+  /// log p of every token of the continuations of items, one behind the other: `[tokens]` in `Float`, differentiable in
+  /// the weights: what objectives on likelihoods are made of.
   ///
-  /// All items go through the model together, what texts share once; continuations must not be empty.
-  public func logLikelihoods(of items: [ScoringItem]) -> Tensor {
+  /// All items go through the model together, what texts begin with in common once.
+  public func tokenLogProbabilities(of items: [ScoringItem]) -> Tensor {
     let texts = ContinuationText.all(of: items)
-    precondition(
-      texts.count == items.reduce(0) { $0 + $1.continuations.count }, "logLikelihoods: an empty continuation")
+    guard !texts.isEmpty else { return .zeros([0]) }
     let batch = ContinuationBatch(
       PrefixTree.forest(of: texts.map(\.read), width: configuration.width), of: texts)
     let values = logProbabilities(batch).values
+    // From the batch's order to that of the items.
     let order = batch.trees.paths.map(\.text)
-    let rows = Tensor(order.flatMap { Array(repeating: $0, count: texts[$0].continuation.count) })
-    return Tensor.zeros([texts.count], device: values.device)
-      .indexAdd(axis: 0, rows.to(device: values.device), values)
+    var (starts, start) = (Array(repeating: 0, count: texts.count), 0)
+    for text in order {
+      starts[text] = start
+      start += texts[text].continuation.count
+    }
+    let places = texts.indices.flatMap { starts[$0]..<starts[$0] + texts[$0].continuation.count }
+    return values.select(axis: 0, Tensor(places).to(device: values.device))
+  }
+
+  /// log p of every continuation of items, `[continuations]` in `Float`, differentiable in the weights; continuations
+  /// must not be empty.
+  public func logLikelihoods(of items: [ScoringItem]) -> Tensor {
+    let lengths = items.flatMap { $0.continuations.map(\.count) }
+    precondition(!lengths.contains(0), "logLikelihoods: an empty continuation")
+    return tokenLogProbabilities(of: items).sumsOfRuns(lengths)
   }
 
   public func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]? {
@@ -97,5 +109,14 @@ extension Transformer: ContinuationScoring {
       scoreAll()
     }
     return results
+  }
+}
+
+extension Tensor {
+  /// Sums of so many entries of a vector at a time, `[runs]`.
+  func sumsOfRuns(_ lengths: [Int]) -> Tensor {
+    let owners = Tensor(lengths.enumerated().flatMap { Array(repeating: $0, count: $1) })
+    return Tensor.zeros([lengths.count], dtype: dtype, device: device)
+      .indexAdd(axis: 0, owners.to(device: device), self)
   }
 }

@@ -104,11 +104,11 @@ public final class Transformer: Module, LanguageModel {
   public func logits(_ tokens: Tensor, cache: KeyValueCache, lastOnly: Bool) -> Tensor {
     let hidden = hiddenStates(tokens, cache: cache)
     let last = lastOnly ? hidden.slice(axis: 1, start: hidden.size(1) - 1) : hidden
-    return tableLogits(last)
+    return logits(hidden: last)
   }
 
-  /// Logits of hidden states, where nothing is recorded.
-  func tableLogits(_ hidden: Tensor) -> Tensor {
+  /// Logits of hidden states `[…, width]`, where nothing is recorded.
+  public func logits(hidden: Tensor) -> Tensor {
     packing?.table?(hidden) ?? hidden.rowLinear(weight: outputTable)
   }
 

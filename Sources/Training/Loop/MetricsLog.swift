@@ -26,8 +26,13 @@ public final class MetricsLog {
 
   /// Appends one line.
   public func append(step: Int, _ values: KeyValuePairs<String, Double>) throws {
+    try append(step: step, values.map { (name: $0.key, value: $0.value) })
+  }
+
+  /// Appends one line; what is not finite is left out, since JSON has no name for it.
+  public func append(step: Int, _ values: [(name: String, value: Double)]) throws {
     var object: OrderedDictionary<String, JSONValue> = ["step": .integer(step)]
-    for (name, value) in values { object[name] = .number(value) }
+    for (name, value) in values where value.isFinite { object[name] = .number(value) }
     try handle.write(contentsOf: Data((JSONValue.object(object).compact + "\n").utf8))
   }
 

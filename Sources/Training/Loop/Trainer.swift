@@ -28,6 +28,20 @@ public enum TrainingError: Error, Sendable, Hashable, CustomStringConvertible {
   }
 }
 
+/// What is seen of a model between steps.
+public struct Observation: Sendable {
+  /// Shall be small: the smallest is what training leaves behind.
+  public var value: Double
+  /// Beside it, for the metrics of the run, in this order.
+  public var metrics: [(name: String, value: Double)]
+  /// Whether training shall end here.
+  public var stops: Bool
+
+  public init(value: Double, metrics: [(name: String, value: Double)] = [], stops: Bool = false) {
+    (self.value, self.metrics, self.stops) = (value, metrics, stops)
+  }
+}
+
 /// What a finished training reports.
 public struct TrainingResult: Sendable {
   /// Steps done.
@@ -100,6 +114,17 @@ public final class Trainer {
     resuming: Bool = false, validation: (() throws -> Double)? = nil,
     loss: (_ step: Int, _ random: inout RandomSource) throws -> Tensor
   ) throws -> TrainingResult {
+    let observation = validation.map { validation in { (_: Int) in Observation(value: try validation()) } }
+    return try fit(resuming: resuming, observing: observation, loss: loss)
+  }
+
+  /// The same with more to see than one value.
+  ///
+  /// - Parameter observation: of the model after so many steps.
+  public func fit(
+    resuming: Bool = false, observing observation: ((_ step: Int) throws -> Observation)?,
+    loss: (_ step: Int, _ random: inout RandomSource) throws -> Tensor
+  ) throws -> TrainingResult {
     if resuming { try resume() }
     let log = try run.map { try MetricsLog($0.metrics, keepingThrough: step) }
     // A checkpoint may be that of the step at which patience ran out.
@@ -120,10 +145,10 @@ public final class Trainer {
       if step % options.logEvery == 0 || step == options.steps {
         try log?.append(step: step, ["loss": watched[0], "gradient_norm": watched[1], "learning_rate": rate])
       }
-      if let validation,
+      if let observation,
         (options.validateEvery > 0 && step % options.validateEvery == 0) || step == options.steps
       {
-        stoppedEarly = try validate(validation, log)
+        stoppedEarly = try validate(observation, log)
       }
       progress?.update(
         step, "loss \(formatNumber(lastLoss))" + (best.map { "  best \(formatNumber($0.value))" } ?? ""))
@@ -165,12 +190,13 @@ public final class Trainer {
     return try body()
   }
 
-  private func validate(_ validation: () throws -> Double, _ log: MetricsLog?) throws -> Bool {
+  private func validate(_ observation: (Int) throws -> Observation, _ log: MetricsLog?) throws -> Bool {
     module.train(false)
     defer { module.train() }
-    let value = try withAverages { try withoutGradient { try validation() } }
+    let seen = try withAverages { try withoutGradient { try observation(step) } }
+    let value = seen.value
     logger.info("validation after step \(step): \(formatNumber(value))")
-    try log?.append(step: step, ["validation": value])
+    try log?.append(step: step, [("validation", value)] + seen.metrics)
     if value < best?.value ?? .infinity {
       best = (step, value)
       bestState = withAverages { module.state() }
@@ -178,7 +204,7 @@ public final class Trainer {
     } else {
       validationsSinceBest += 1
     }
-    return isOutOfPatience
+    return seen.stops || isOutOfPatience
   }
 
   private var isOutOfPatience: Bool { options.patience.map { validationsSinceBest >= $0 } ?? false }
