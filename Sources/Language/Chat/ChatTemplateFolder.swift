@@ -56,7 +56,8 @@ extension ChatTemplate {
       do {
         self = try JSONDecoder().decode(Configuration.self, from: data)
       } catch DecodingError.dataCorrupted {
-        throw LanguageError(.malformed, file: url.lastPathComponent, found: "no JSON", expected: "a JSON object")
+        throw LanguageError(
+          .malformed, file: url.lastPathComponent, found: "no JSON", expected: "a JSON object")
       } catch {
         var place: String?
         if case DecodingError.typeMismatch(_, let context) = error {
@@ -66,7 +67,8 @@ extension ChatTemplate {
         }
         throw LanguageError(
           .malformed, file: url.lastPathComponent, place: place, found: "another type of value",
-          expected: "texts, or objects with a content, as special tokens; a text or a list of templates with names")
+          expected:
+            "texts, or objects with a content, as special tokens; a text or a list of templates with names")
       }
     }
   }
@@ -86,7 +88,8 @@ extension ChatTemplate {
     guard let data = try contents(of: url) else { return nil }
     guard let text = String(validating: data, as: UTF8.self) else {
       throw LanguageError(
-        .malformed, file: url.lastPathComponent, found: "bytes that are not UTF-8", expected: "a template in UTF-8")
+        .malformed, file: url.lastPathComponent, found: "bytes that are not UTF-8",
+        expected: "a template in UTF-8")
     }
     return text
   }
