@@ -242,6 +242,8 @@ import Testing
       #expect(try template.render([], addingGenerationPrompt: false, variables: ["tools": [1]]) == "t")
       let copy = folder.appendingPathComponent("copy")
       try template.write(to: copy)
+      let variant = copy.appendingPathComponent("additional_chat_templates/tool_use.jinja")
+      #expect(try String(contentsOf: variant, encoding: .utf8) == "t")
       let again = try #require(try ChatTemplate.read(folder: copy))
       #expect(try again.render([], addingGenerationPrompt: false, variables: ["tools": [1]]) == "t")
       #expect(again.text == "d" && again.specialTokens == template.specialTokens)

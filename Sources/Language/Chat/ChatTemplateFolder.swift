@@ -107,7 +107,7 @@ extension ChatTemplate {
     var (templates, file) = (configuration?.templates ?? [:], "tokenizer_config.json, chat_template")
     if let text = try template(in: place("chat_template.jinja")) {
       (templates, file) = (["default": text], "chat_template.jinja")
-      templates["tool_use"] = try template(in: place("chat_templates/tool_use.jinja"))
+      templates["tool_use"] = try template(in: place("additional_chat_templates/tool_use.jinja"))
     }
     guard !templates.isEmpty else { return nil }
     guard let text = templates["default"] else {
@@ -131,7 +131,7 @@ extension ChatTemplate {
   public func write(to folder: URL) throws(FileWriteError) {
     try createFolder(at: folder)
     try writeAtomically(Data(text.utf8), to: folder.appendingPathComponent("chat_template.jinja"))
-    let variants = folder.appendingPathComponent("chat_templates")
+    let variants = folder.appendingPathComponent("additional_chat_templates")
     if let tools {
       try createFolder(at: variants)
       try writeAtomically(Data(tools.text.utf8), to: variants.appendingPathComponent("tool_use.jinja"))

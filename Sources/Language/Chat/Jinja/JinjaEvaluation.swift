@@ -240,15 +240,23 @@ extension Jinja.Renderer {
     case .text(let text):
       try spend(text.utf8.count)
       return .text(PythonText.string(try slice(Array(text.unicodeScalars), bounds)))
+    case .range(let range):
+      let (start, end, step) = try places(range.count, bounds)
+      return .range(
+        .init(
+          start: range[start], end: range[end], step: range.step * step,
+          count: max(0, (end - start + step - step.signum()) / step)))
     default:
       throw failure(.badValue, "a slice of a value of type \(value.typeName)", expected: "a list or a text")
     }
   }
 
-  private func slice<Element>(_ elements: [Element], _ bounds: [Int?]) throws(LanguageError) -> [Element] {
+  /// The places that a slice takes of this many elements.
+  private func places(_ count: Int, _ bounds: [Int?]) throws(LanguageError)
+    -> (start: Int, end: Int, step: Int)
+  {
     let step = bounds[2] ?? 1
     guard step != 0 else { throw failure(.badValue, "a slice in steps of 0", expected: "another step") }
-    let count = elements.count
     func clamped(_ bound: Int?, _ standard: Int) -> Int {
       guard let bound else { return standard }
       let place = bound < 0 ? bound + count : bound
@@ -256,9 +264,12 @@ extension Jinja.Renderer {
     }
     let start = clamped(bounds[0], step > 0 ? 0 : count - 1)
     let end = clamped(bounds[1], step > 0 ? count : -1)
-    if step == 1 { return start < end ? Array(elements[start..<end]) : [] }
     // A step beyond the list would not come to its end in 64 bits.
-    let stride = min(max(step, -count - 1), count + 1)
-    return Swift.stride(from: start, to: end, by: stride).map { elements[$0] }
+    return (start, end, min(max(step, -count - 1), count + 1))
+  }
+
+  private func slice<Element>(_ elements: [Element], _ bounds: [Int?]) throws(LanguageError) -> [Element] {
+    let (start, end, step) = try places(elements.count, bounds)
+    return stride(from: start, to: end, by: step).map { elements[$0] }
   }
 }

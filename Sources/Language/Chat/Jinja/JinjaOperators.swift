@@ -41,6 +41,10 @@ extension Jinja.Renderer {
       if let count = b.wholeNumber { return try list(try repeated(sequence.elements, count)) }
     case (.multiply, _, .list(let sequence)):
       if let count = a.wholeNumber { return try list(try repeated(sequence.elements, count)) }
+    case (.multiply, .tuple(let elements), _):
+      if let count = b.wholeNumber { return .tuple(try sequence(try repeated(elements.elements, count))) }
+    case (.multiply, _, .tuple(let elements)):
+      if let count = a.wholeNumber { return .tuple(try sequence(try repeated(elements.elements, count))) }
     case (.remainder, .text(let text), _): return .text(try formatted(text, with: b))
     default: break
     }
