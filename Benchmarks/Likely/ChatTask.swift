@@ -5,7 +5,8 @@ import Likely
 /// What chat templates make of conversations, a JSON object each, for the comparison with `transformers`.
 struct ChatTask: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "chat")
-  @Option(help: "A JSON list of objects with template, tokens, messages, variables and prompt (true or false).")
+  @Option(
+    help: "A JSON list of objects with template, tokens, messages, variables and prompt (true or false).")
   var cases: String
   @Option(help: "The day for templates that print one, such as 2025-11-02.")
   var date: String?

@@ -10,7 +10,6 @@ different, or where Likely renders what `transformers` refuses. What only Likely
 
 import argparse
 import collections
-import datetime
 import json
 import pathlib
 import re
@@ -23,7 +22,6 @@ sys.path.insert(0, str(root / "Tests/LanguageTests/Fixtures"))
 sys.dont_write_bytecode = True
 
 import make_chat
-import transformers.utils.chat_template_utils as peer
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=pathlib.Path)
@@ -31,14 +29,6 @@ parser.add_argument("--program", default=str(root / ".build/release/LikelyBenchm
 parser.add_argument("--verbose", action="store_true", help="print every difference")
 options = parser.parse_args()
 
-
-class FixedDay(datetime.datetime):
-    @classmethod
-    def now(cls):
-        return cls(2025, 11, 2)
-
-
-peer.datetime = FixedDay
 files = sorted(options.folder.rglob("*.jinja"))
 cases, expected, names = [], [], []
 for file in files:

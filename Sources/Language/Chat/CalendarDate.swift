@@ -16,9 +16,11 @@ public struct CalendarDate: Sendable, Hashable {
 
   /// - Throws: ``LanguageError`` where the Gregorian calendar has no such day, or the year is not from 1 to 9999.
   public init(year: Int, month: Int, day: Int) throws(LanguageError) {
-    guard (1...9999).contains(year), (1...12).contains(month), (1...Self.days(month, year)).contains(day) else {
+    guard (1...9999).contains(year), (1...12).contains(month), (1...Self.days(month, year)).contains(day)
+    else {
       throw LanguageError(
-        .badValue, file: "date", found: "year \(year), month \(month), day \(day)", expected: "a day of the calendar")
+        .badValue, file: "date", found: "year \(year), month \(month), day \(day)",
+        expected: "a day of the calendar")
     }
     (self.year, self.month, self.day) = (year, month, day)
   }

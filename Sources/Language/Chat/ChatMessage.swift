@@ -53,7 +53,9 @@ public struct ChatMessage: Sendable, Hashable {
     return nil
   }
 
-  public static func == (a: ChatMessage, b: ChatMessage) -> Bool { .object(a.fields) == ExactJSON.object(b.fields) }
+  public static func == (a: ChatMessage, b: ChatMessage) -> Bool {
+    .object(a.fields) == ExactJSON.object(b.fields)
+  }
 
   public func hash(into hasher: inout Hasher) {
     hasher.combine(ExactString(role))

@@ -56,7 +56,8 @@ extension ChatTemplate {
       do {
         self = try JSONDecoder().decode(Configuration.self, from: data)
       } catch DecodingError.dataCorrupted {
-        throw LanguageError(.malformed, file: url.lastPathComponent, found: "no JSON", expected: "a JSON object")
+        throw LanguageError(
+          .malformed, file: url.lastPathComponent, found: "no JSON", expected: "a JSON object")
       } catch {
         var place: String?
         if case DecodingError.typeMismatch(_, let context) = error {
@@ -66,7 +67,8 @@ extension ChatTemplate {
         }
         throw LanguageError(
           .malformed, file: url.lastPathComponent, place: place, found: "another type of value",
-          expected: "texts, or objects with a content, as special tokens; a text or a list of templates with names")
+          expected:
+            "texts, or objects with a content, as special tokens; a text or a list of templates with names")
       }
     }
   }
@@ -86,7 +88,8 @@ extension ChatTemplate {
     guard let data = try contents(of: url) else { return nil }
     guard let text = String(validating: data, as: UTF8.self) else {
       throw LanguageError(
-        .malformed, file: url.lastPathComponent, found: "bytes that are not UTF-8", expected: "a template in UTF-8")
+        .malformed, file: url.lastPathComponent, found: "bytes that are not UTF-8",
+        expected: "a template in UTF-8")
     }
     return text
   }
@@ -104,7 +107,7 @@ extension ChatTemplate {
     var (templates, file) = (configuration?.templates ?? [:], "tokenizer_config.json, chat_template")
     if let text = try template(in: place("chat_template.jinja")) {
       (templates, file) = (["default": text], "chat_template.jinja")
-      templates["tool_use"] = try template(in: place("chat_templates/tool_use.jinja"))
+      templates["tool_use"] = try template(in: place("additional_chat_templates/tool_use.jinja"))
     }
     guard !templates.isEmpty else { return nil }
     guard let text = templates["default"] else {
@@ -128,7 +131,7 @@ extension ChatTemplate {
   public func write(to folder: URL) throws(FileWriteError) {
     try createFolder(at: folder)
     try writeAtomically(Data(text.utf8), to: folder.appendingPathComponent("chat_template.jinja"))
-    let variants = folder.appendingPathComponent("chat_templates")
+    let variants = folder.appendingPathComponent("additional_chat_templates")
     if let tools {
       try createFolder(at: variants)
       try writeAtomically(Data(tools.text.utf8), to: variants.appendingPathComponent("tool_use.jinja"))

@@ -43,7 +43,8 @@ extension ChatTemplate {
       guard whole.utf8.starts(with: prompt.utf8) else {
         throw LanguageError(
           .badValue, file: program.file, place: place,
-          found: "a rendering that does not begin with that of the messages before it and the generation prompt",
+          found:
+            "a rendering that does not begin with that of the messages before it and the generation prompt",
           expected: "one that does: what the assistant wrote cannot be told from its prompt")
       }
       turns.append((prompt, whole))
@@ -64,7 +65,8 @@ extension ChatTemplate {
   }
 
   /// Errors of a part of a conversation say which message it ends with.
-  private func at(_ place: String, _ body: () throws(LanguageError) -> String) throws(LanguageError) -> String {
+  private func at(_ place: String, _ body: () throws(LanguageError) -> String) throws(LanguageError) -> String
+  {
     do {
       return try body()
     } catch {

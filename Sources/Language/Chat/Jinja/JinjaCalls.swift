@@ -21,13 +21,15 @@ extension Jinja {
         guard let place = names.firstIndex(of: name), result[place] == nil else {
           throw renderer.failure(
             .badValue, "the argument \(name) of \(function)",
-            expected: names.isEmpty ? "no arguments" : "each of \(names.joined(separator: ", ")) once at most")
+            expected: names.isEmpty ? "no arguments" : "each of \(names.joined(separator: ", ")) once at most"
+          )
         }
         result[place] = value
       }
       guard !result[..<required].contains(where: { $0 == nil }) else {
         throw renderer.failure(
-          .badValue, "\(function) without \(names[..<required].joined(separator: ", "))", expected: "all of them")
+          .badValue, "\(function) without \(names[..<required].joined(separator: ", "))",
+          expected: "all of them")
       }
       return result
     }
@@ -57,7 +59,8 @@ extension Jinja.Renderer {
       return .text(try again(given[0]!))
     default:
       try refuseUndefined(function)
-      throw failure(.badValue, "a call of a \(function.typeName)", expected: "a function, method or macro")
+      throw failure(
+        .badValue, "a call of a value of type \(function.typeName)", expected: "a function, method or macro")
     }
   }
 
@@ -125,7 +128,8 @@ extension Jinja.Renderer {
     case .strftimeNow:
       let format = try arguments.bound(to: ["format"], required: 1, of: "strftime_now", self)[0]!
       guard let date, case .text(let format) = format else {
-        throw failure(.badValue, "a \(format.typeName) as a format of strftime_now", expected: "a text")
+        throw failure(
+          .badValue, "a value of type \(format.typeName) as a format of strftime_now", expected: "a text")
       }
       guard let text = date.formatted(format) else {
         throw failure(
@@ -141,7 +145,8 @@ extension Jinja.Renderer {
     for value in arguments.positional {
       try refuseUndefined(value)
       guard let number = value.wholeNumber else {
-        throw failure(.badValue, "a \(value.typeName) as an argument of range", expected: "a whole number")
+        throw failure(
+          .badValue, "a value of type \(value.typeName) as an argument of range", expected: "a whole number")
       }
       numbers.append(number)
     }

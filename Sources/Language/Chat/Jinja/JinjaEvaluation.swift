@@ -90,7 +90,7 @@ extension Jinja.Renderer {
     try spend(pairs.count * Jinja.Renderer.stepCost)
     var result = Jinja.Dictionary()
     for (name, value) in pairs {
-      guard let key = name.key else { throw unhashable(name) }
+      guard let key = try key(of: name) else { throw unhashable(name) }
       result.set(key, name, to: value)
     }
     guard result.depth < Jinja.Renderer.depthLimit else { throw tooDeep() }
@@ -109,7 +109,7 @@ extension Jinja.Renderer {
       return .integer(-number)
     }
     guard case .number(let number) = value else {
-      throw failure(.badValue, "a sign before a \(value.typeName)", expected: "a number")
+      throw failure(.badValue, "a sign before a value of type \(value.typeName)", expected: "a number")
     }
     return .number(operation == .negative ? -number : number)
   }
@@ -190,7 +190,9 @@ extension Jinja.Renderer {
   private func existingElement(_ index: Jinja.Value, of value: Jinja.Value) throws(LanguageError)
     -> Jinja.Value?
   {
-    if case .dictionary(let dictionary) = value { return index.key.flatMap { dictionary.value($0) } }
+    if case .dictionary(let dictionary) = value {
+      return try key(of: index).flatMap { dictionary.value($0) }
+    }
     guard let number = index.wholeNumber else { return nil }
     func place(_ count: Int) -> Int? {
       let place = number < 0 ? number + count : number
@@ -225,7 +227,8 @@ extension Jinja.Renderer {
       let bound = try evaluate(expression, scope)
       self.line = line
       guard bound.isNone || bound.wholeNumber != nil else {
-        throw failure(.badValue, "a \(bound.typeName) in a slice", expected: "whole numbers or none")
+        throw failure(
+          .badValue, "a value of type \(bound.typeName) in a slice", expected: "whole numbers or none")
       }
       bounds.append(bound.wholeNumber)
     }
@@ -237,14 +240,23 @@ extension Jinja.Renderer {
     case .text(let text):
       try spend(text.utf8.count)
       return .text(PythonText.string(try slice(Array(text.unicodeScalars), bounds)))
-    default: throw failure(.badValue, "a slice of a \(value.typeName)", expected: "a list or a text")
+    case .range(let range):
+      let (start, end, step) = try places(range.count, bounds)
+      return .range(
+        .init(
+          start: range[start], end: range[end], step: range.step * step,
+          count: max(0, (end - start + step - step.signum()) / step)))
+    default:
+      throw failure(.badValue, "a slice of a value of type \(value.typeName)", expected: "a list or a text")
     }
   }
 
-  private func slice<Element>(_ elements: [Element], _ bounds: [Int?]) throws(LanguageError) -> [Element] {
+  /// The places that a slice takes of this many elements.
+  private func places(_ count: Int, _ bounds: [Int?]) throws(LanguageError)
+    -> (start: Int, end: Int, step: Int)
+  {
     let step = bounds[2] ?? 1
     guard step != 0 else { throw failure(.badValue, "a slice in steps of 0", expected: "another step") }
-    let count = elements.count
     func clamped(_ bound: Int?, _ standard: Int) -> Int {
       guard let bound else { return standard }
       let place = bound < 0 ? bound + count : bound
@@ -252,9 +264,12 @@ extension Jinja.Renderer {
     }
     let start = clamped(bounds[0], step > 0 ? 0 : count - 1)
     let end = clamped(bounds[1], step > 0 ? count : -1)
-    if step == 1 { return start < end ? Array(elements[start..<end]) : [] }
     // A step beyond the list would not come to its end in 64 bits.
-    let stride = min(max(step, -count - 1), count + 1)
-    return Swift.stride(from: start, to: end, by: stride).map { elements[$0] }
+    return (start, end, min(max(step, -count - 1), count + 1))
+  }
+
+  private func slice<Element>(_ elements: [Element], _ bounds: [Int?]) throws(LanguageError) -> [Element] {
+    let (start, end, step) = try places(elements.count, bounds)
+    return stride(from: start, to: end, by: step).map { elements[$0] }
   }
 }

@@ -44,53 +44,67 @@ extension Jinja.Parser {
     }
   }
 
-  /// The levels of operators, from the loosest: or, and, not, comparisons, sums, `~`, products, powers.
-  private mutating func operation(_ level: Int) throws(LanguageError) -> Jinja.Expression {
-    switch level {
-    case 0, 1:
-      var left = try operation(level + 1)
-      while takesName(level == 0 ? "or" : "and") {
-        let right = try operation(level + 1)
-        left = level == 0 ? .or(left, right) : .and(left, right)
-        try grow()
-      }
-      return left
-    case 2:
-      guard takesName("not") else { return try comparison() }
-      try grow()
-      return .unary(.not, try nested { (parser) throws(LanguageError) in try parser.operation(2) })
-    case 4: return try binary(level, [.add, .subtract])
-    case 5:
-      var parts = [try operation(6)]
-      while takes("~") { parts.append(try operation(6)) }
-      return parts.count == 1 ? parts[0] : .concatenation(parts)
-    case 6: return try binary(level, [.multiply, .divide, .floorDivide, .remainder])
-    default: return try binary(level, [.power])
-    }
+  /// How tightly operators bind, from the loosest.
+  private enum Level {
+    static let (or, and, not, comparison, sum, concatenation, product, power) = (0, 1, 2, 3, 4, 5, 6, 7)
   }
 
-  private mutating func binary(_ level: Int, _ operators: [Jinja.BinaryOperator]) throws(LanguageError)
-    -> Jinja.Expression
-  {
-    var left = level == 7 ? try unary() : try operation(level + 1)
-    while case .symbol(let symbol) = current, let found = operators.first(where: { $0.rawValue == symbol }) {
-      advance()
-      let right = level == 7 ? try unary() : try operation(level + 1)
-      left = .binary(found, left, right)
+  /// A value with the operators after it that bind at least as tightly as a level.
+  private mutating func operation(_ minimum: Int) throws(LanguageError) -> Jinja.Expression {
+    var left: Jinja.Expression
+    if minimum <= Level.not, takesName("not") {
       try grow()
+      left = .unary(.not, try nested { (parser) throws(LanguageError) in try parser.operation(Level.not) })
+    } else {
+      left = try unary()
+    }
+    while let level = operatorLevel, level >= minimum {
+      try grow()
+      switch level {
+      case Level.or:
+        advance()
+        left = .or(left, try operation(Level.and))
+      case Level.and:
+        advance()
+        left = .and(left, try operation(Level.not))
+      case Level.comparison: left = try comparison(left)
+      case Level.concatenation:
+        var parts = [left]
+        while takes("~") { parts.append(try operation(Level.product)) }
+        left = .concatenation(parts)
+      default:
+        guard case .symbol(let symbol) = current, let found = Jinja.BinaryOperator(rawValue: symbol) else {
+          return left
+        }
+        advance()
+        // Also powers are taken from the left.
+        left = .binary(found, left, try operation(level + 1))
+      }
     }
     return left
   }
 
-  private mutating func comparison() throws(LanguageError) -> Jinja.Expression {
-    let first = try operation(4)
+  /// The level of the operator that is the current token; nil where it is none.
+  private var operatorLevel: Int? {
+    switch current {
+    case .name("or"): Level.or
+    case .name("and"): Level.and
+    case .symbol("+"), .symbol("-"): Level.sum
+    case .symbol("~"): Level.concatenation
+    case .symbol("*"), .symbol("/"), .symbol("//"), .symbol("%"): Level.product
+    case .symbol("**"): Level.power
+    default: comparisonOperator() == nil ? nil : Level.comparison
+    }
+  }
+
+  private mutating func comparison(_ first: Jinja.Expression) throws(LanguageError) -> Jinja.Expression {
     var rest: [(operation: Jinja.Comparison, operand: Jinja.Expression)] = []
     while let found = comparisonOperator() {
       advance()
       if found == .isNotIn { advance() }
-      rest.append((found, try operation(4)))
+      rest.append((found, try operation(Level.sum)))
     }
-    return rest.isEmpty ? first : .comparison(first, rest)
+    return .comparison(first, rest)
   }
 
   private func comparisonOperator() -> Jinja.Comparison? {
@@ -243,27 +257,30 @@ extension Jinja.Parser {
         if current == .symbol(")") { break }
       }
       isFirst = false
-      let misplaced = error(expected: "arguments in the order: values, names, *list, **dictionary")
       if takes("*") {
-        guard result.list == nil, result.dictionary == nil else { throw misplaced }
+        guard result.list == nil, result.dictionary == nil else { throw misplaced() }
         result.list = try expression()
       } else if takes("**") {
-        guard result.dictionary == nil else { throw misplaced }
+        guard result.dictionary == nil else { throw misplaced() }
         result.dictionary = try expression()
       } else if case .name(let name) = current, following == .symbol("=") {
         guard result.dictionary == nil, !result.keywords.contains(where: { $0.name == name }) else {
-          throw misplaced
+          throw misplaced()
         }
         advance()
         advance()
         result.keywords.append((name, try expression()))
       } else {
-        guard result.list == nil, result.dictionary == nil, result.keywords.isEmpty else { throw misplaced }
+        guard result.list == nil, result.dictionary == nil, result.keywords.isEmpty else { throw misplaced() }
         result.positional.append(try expression())
       }
     }
     try expect(")")
     return result
+  }
+
+  private func misplaced() -> LanguageError {
+    error(expected: "arguments in the order: values, names, *list, **dictionary")
   }
 
   // MARK: Filters and tests

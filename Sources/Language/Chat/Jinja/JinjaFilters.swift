@@ -1,8 +1,10 @@
 extension Jinja {
   /// What `|` does to a value.
   enum Filter: String, Sendable, CaseIterable {
-    case abs, attr, capitalize, count, d, `default`, dictsort, first, float, format, indent, int, items, join, last
-    case length, list, lower, map, max, min, reject, rejectattr, replace, reverse, round, safe, select, selectattr
+    case abs, attr, capitalize, count, d, `default`, dictsort, first, float, format, indent, int, items, join,
+      last
+    case length, list, lower, map, max, min, reject, rejectattr, replace, reverse, round, safe, select,
+      selectattr
     case sort, string, sum, title, tojson, trim, unique, upper, wordcount
 
     static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
@@ -82,7 +84,8 @@ extension Jinja.Renderer {
       return .integer(Swift.abs(number))
     }
     guard case .number(let number) = value else {
-      throw failure(.badValue, "the absolute value of a \(value.typeName)", expected: "a number")
+      throw failure(
+        .badValue, "the absolute value of a value of type \(value.typeName)", expected: "a number")
     }
     return .number(Swift.abs(number))
   }
@@ -100,7 +103,9 @@ extension Jinja.Renderer {
     case .text(let text): style.indent = text
     case let width? where width.wholeNumber != nil: style.indent = try repeated(" ", width.wholeNumber!)
     case let other?:
-      throw failure(.badValue, "an indent that is a \(other.typeName)", expected: "a number of spaces or a text")
+      throw failure(
+        .badValue, "an indent that is a value of type \(other.typeName)",
+        expected: "a number of spaces or a text")
     }
     if style.indent != nil { style.itemSeparator = "," }
     if let separators = given[2], !separators.isNone {
@@ -123,7 +128,7 @@ extension Jinja.Renderer {
         .unsupported, "\(filter.rawValue) of a text marked as safe", expected: "safe as the last filter")
     }
     let text = try text(value)
-    try spend(text.utf8.count)
+    try spend(8 * text.utf8.count)
     func given(_ names: String..., required: Int = 0) throws(LanguageError) -> [Jinja.Value?] {
       try arguments.bound(to: names, required: required, of: filter.rawValue, self)
     }
@@ -134,7 +139,7 @@ extension Jinja.Renderer {
       }
       try refuseUndefined(characters)
       guard case .text(let set) = characters else {
-        throw failure(.badValue, "a \(characters.typeName) given to trim", expected: "a text")
+        throw failure(.badValue, "a value of type \(characters.typeName) given to trim", expected: "a text")
       }
       return .text(PythonText.strip(text, set))
     case .replace:
@@ -168,7 +173,7 @@ extension Jinja.Renderer {
   private func indented(_ value: Jinja.Value, _ given: [Jinja.Value?]) throws(LanguageError) -> String {
     try refuseUndefined(value)
     guard case .text(let text) = value else {
-      throw failure(.badValue, "a \(value.typeName) to indent", expected: "a text")
+      throw failure(.badValue, "a value of type \(value.typeName) to indent", expected: "a text")
     }
     var indent = "    "
     switch given[0] {
@@ -176,7 +181,9 @@ extension Jinja.Renderer {
     case .text(let text): indent = text
     case let width?:
       guard let count = width.wholeNumber else {
-        throw failure(.badValue, "a width that is a \(width.typeName)", expected: "a number of spaces or a text")
+        throw failure(
+          .badValue, "a width that is a value of type \(width.typeName)",
+          expected: "a number of spaces or a text")
       }
       indent = try repeated(" ", count)
     }

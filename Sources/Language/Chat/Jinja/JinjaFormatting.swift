@@ -27,7 +27,9 @@ extension Jinja.Renderer {
         next += 1
       } else if let index = Int(field), next == 0 {
         value = arguments.positional.indices.contains(index) ? arguments.positional[index] : nil
-      } else if field.unicodeScalars.allSatisfy({ $0 == "_" || PythonText.isAlphanumeric($0) }), Int(field) == nil {
+      } else if field.unicodeScalars.allSatisfy({ $0 == "_" || PythonText.isAlphanumeric($0) }),
+        Int(field) == nil
+      {
         value = arguments.keywords.first { $0.name == field }?.value
       } else {
         throw failure(.unsupported, "the format {\(field)}", expected: "{}, {0} or {name}")
@@ -86,7 +88,7 @@ extension Jinja.Renderer {
         throw failure(.unsupported, "the format %\(form)f", expected: "%f or %.2f")
       }
       guard let number = value.realNumber, number.isFinite else {
-        throw failure(.badValue, "a \(value.typeName) for %f", expected: "a number")
+        throw failure(.badValue, "a value of type \(value.typeName) for %f", expected: "a number")
       }
       return String(format: "%.\(digits)f", number)
     }
@@ -102,7 +104,7 @@ extension Jinja.Renderer {
     default:
       try refuseUndefined(value)
       guard let number = value.realNumber, number.isFinite else {
-        throw failure(.badValue, "a \(value.typeName) for %\(kind)", expected: "a number")
+        throw failure(.badValue, "a value of type \(value.typeName) for %\(kind)", expected: "a number")
       }
       if let whole = value.wholeNumber { return String(whole) }
       guard let whole = Int(exactly: number.rounded(.towardZero)) else { throw tooLarge() }
@@ -115,7 +117,8 @@ extension Jinja.Renderer {
     try refuseUndefined(value)
     guard let number = value.realNumber, (0...300).contains(digits) else {
       throw failure(
-        value.realNumber == nil ? .badValue : .unsupported, "a \(value.typeName) to round to \(digits) digits",
+        value.realNumber == nil ? .badValue : .unsupported,
+        "a value of type \(value.typeName) to round to \(digits) digits",
         expected: "a number, and 0 to 300 digits")
     }
     switch method {
@@ -142,6 +145,7 @@ extension Jinja.Renderer {
       guard let whole = Int(exactly: number.rounded(.towardZero)) else { throw tooLarge() }
       return whole
     case .text(let text):
+      try spend(16 * text.utf8.count)
       let digits = PythonText.strip(text, nil)
       guard Self.isNumeral(digits, allowsFraction: false) else {
         guard let number = try realNumber(value), number.isFinite else { return nil }
@@ -156,6 +160,7 @@ extension Jinja.Renderer {
   /// The number that a text or number stands for; nil where Python has none.
   func realNumber(_ value: Jinja.Value) throws(LanguageError) -> Double? {
     guard case .text(let text) = value else { return value.realNumber }
+    try spend(16 * text.utf8.count)
     let digits = PythonText.strip(text, nil)
     if Self.isNumeral(digits, allowsFraction: true) {
       let plain = digits.filter { $0 != "_" }
@@ -179,7 +184,9 @@ extension Jinja.Renderer {
       while let byte = rest.first {
         if (0x30...0x39).contains(byte) {
           count += 1
-        } else if byte != UInt8(ascii: "_") || count == 0 || !(0x30...0x39).contains(rest.dropFirst().first ?? 0) {
+        } else if byte != UInt8(ascii: "_") || count == 0
+          || !(0x30...0x39).contains(rest.dropFirst().first ?? 0)
+        {
           break
         }
         rest.removeFirst()

@@ -36,7 +36,8 @@ extension Jinja.Renderer {
       return .undefined("access to attribute '\(name)' of '\(value.typeName)' object is unsafe.")
     }
     if others.contains(name) {
-      throw failure(.unsupported, "the attribute \(name) of a \(value.typeName)", expected: "another one")
+      throw failure(
+        .unsupported, "the attribute \(name) of a value of type \(value.typeName)", expected: "another one")
     }
     return offered.contains(name) ? .method(.init(name, of: value)) : nil
   }
@@ -52,7 +53,8 @@ extension Jinja.Renderer {
     "isnumeric", "isprintable", "istitle", "ljust", "maketrans", "rjust", "swapcase", "translate",
   ]
   private static let numberAttributes: Set<String> = [
-    "real", "imag", "numerator", "denominator", "conjugate", "bit_length", "bit_count", "to_bytes", "from_bytes",
+    "real", "imag", "numerator", "denominator", "conjugate", "bit_length", "bit_count", "to_bytes",
+    "from_bytes",
     "as_integer_ratio", "is_integer", "hex", "fromhex",
   ]
 
@@ -90,7 +92,7 @@ extension Jinja.Renderer {
     case .loop(let loop): return try call(method.name, of: loop, arguments)
     default:
       throw failure(
-        .unsupported, "\(method.name) of a \(receiver.typeName)",
+        .unsupported, "\(method.name) of a value of type \(receiver.typeName)",
         expected: "a method of a text, list or dictionary")
     }
   }
@@ -103,7 +105,7 @@ extension Jinja.Renderer {
       guard arguments.keywords.isEmpty else {
         throw failure(.badValue, "names for the arguments of get", expected: "none")
       }
-      guard let key = given[0]!.key else { throw unhashable(given[0]!) }
+      guard let key = try key(of: given[0]!) else { throw unhashable(given[0]!) }
       return dictionary.value(key) ?? given[1] ?? .none
     }
     _ = try arguments.bound(to: [], of: name, self)

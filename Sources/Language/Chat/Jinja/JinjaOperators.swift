@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 extension Jinja.Renderer {
@@ -26,6 +27,10 @@ extension Jinja.Renderer {
     case (.add, .text(let x), .text(let y)):
       try spend(x.utf8.count + y.utf8.count)
       return .text(x + y)
+    // A text marked as safe escapes what is added to it, even where nothing else is escaped.
+    case (.add, .safe(let x), .text(let y)): return .safe(try joined([x, try escaped(y)], ""))
+    case (.add, .text(let x), .safe(let y)): return .safe(try joined([try escaped(x), y], ""))
+    case (.add, .safe(let x), .safe(let y)): return .safe(try joined([x, y], ""))
     case (.add, .list(let x), .list(let y)): return try list(x.elements + y.elements)
     case (.add, .tuple(let x), .tuple(let y)): return .tuple(try sequence(x.elements + y.elements))
     case (.multiply, .text(let text), _):
@@ -36,6 +41,10 @@ extension Jinja.Renderer {
       if let count = b.wholeNumber { return try list(try repeated(sequence.elements, count)) }
     case (.multiply, _, .list(let sequence)):
       if let count = a.wholeNumber { return try list(try repeated(sequence.elements, count)) }
+    case (.multiply, .tuple(let elements), _):
+      if let count = b.wholeNumber { return .tuple(try sequence(try repeated(elements.elements, count))) }
+    case (.multiply, _, .tuple(let elements)):
+      if let count = a.wholeNumber { return .tuple(try sequence(try repeated(elements.elements, count))) }
     case (.remainder, .text(let text), _): return .text(try formatted(text, with: b))
     default: break
     }
@@ -46,6 +55,20 @@ extension Jinja.Renderer {
     failure(
       .badValue, "\(operation) between \(a.typeName) and \(b.typeName)",
       expected: "values that the operator is for")
+  }
+
+  private func escaped(_ text: String) throws(LanguageError) -> String {
+    try spend(text.utf8.count * 5)
+    return text.unicodeScalars.reduce(into: "") { result, scalar in
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "'": result += "&#39;"
+      case "\"": result += "&#34;"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
   }
 
   func repeated(_ text: String, _ count: Int) throws(LanguageError) -> String {
@@ -142,6 +165,33 @@ extension Jinja.Renderer {
 
   // MARK: Comparisons
 
+  /// What a dictionary knows the value by; nil where Python cannot hash it.
+  func key(of value: Jinja.Value) throws(LanguageError) -> Jinja.Key? {
+    try spend(Jinja.Renderer.stepCost)
+    switch value {
+    case .undefined: return .undefined
+    case .none: return Jinja.Key.none
+    case .bool(let value): return .integer(value ? 1 : 0)
+    case .integer(let value): return .integer(value)
+    case .number(let value): return Int(exactly: value).map(Jinja.Key.integer) ?? .number(value)
+    case .text(let text), .safe(let text):
+      try spend(text.utf8.count)
+      return .text(ExactString(text))
+    case .tuple(let sequence):
+      var keys: [Jinja.Key] = []
+      for element in sequence.elements {
+        guard let key = try key(of: element) else { return nil }
+        keys.append(key)
+      }
+      return .tuple(keys)
+    case .namespace(let namespace): return .object(ObjectIdentifier(namespace))
+    case .macro(let closure): return .object(ObjectIdentifier(closure))
+    case .iterator(let iterator): return .object(ObjectIdentifier(iterator))
+    case .loop(let loop): return .object(ObjectIdentifier(loop))
+    case .list, .dictionary, .view, .range, .function, .method: return nil
+    }
+  }
+
   func isEqual(_ a: Jinja.Value, _ b: Jinja.Value) throws(LanguageError) -> Bool {
     try spend(Jinja.Renderer.stepCost)
     if case .integer(let x) = a, case .integer(let y) = b { return x == y }
@@ -150,13 +200,16 @@ extension Jinja.Renderer {
     case (.undefined, .undefined), (.none, .none): return true
     case (.text(let x), .text(let y)), (.safe(let x), .text(let y)), (.text(let x), .safe(let y)),
       (.safe(let x), .safe(let y)):
+      try spend(min(x.utf8.count, y.utf8.count))
       return PythonText.isSame(x, y)
     case (.list(let x), .list(let y)), (.tuple(let x), .tuple(let y)):
       return try isEqual(x.elements, y.elements)
     case (.dictionary(let x), .dictionary(let y)):
       guard x.entries.count == y.entries.count else { return false }
       for (key, value) in x.entries {
-        guard let key = key.key, let other = y.value(key), try isEqual(value, other) else { return false }
+        guard let key = try self.key(of: key), let other = y.value(key), try isEqual(value, other) else {
+          return false
+        }
       }
       return true
     case (.range(let x), .range(let y)):
@@ -164,7 +217,9 @@ extension Jinja.Renderer {
         && (x.count == 0 || (x.start == y.start && (x.count == 1 || x.step == y.step)))
     case (.view(let x), .view(let y)):
       throw failure(.unsupported, "\(x.kind) compared with \(y.kind)", expected: "lists of them")
-    default: return a.key.flatMap { key in b.key.map { key == $0 } } ?? false
+    default:
+      guard let key = try key(of: a), let other = try self.key(of: b) else { return false }
+      return key == other
     }
   }
 
@@ -181,7 +236,9 @@ extension Jinja.Renderer {
     if let x = a.wholeNumber, let y = b.wholeNumber { return x < y }
     if let x = a.realNumber, let y = b.realNumber { return x < y }
     switch (a, b) {
-    case (.text(let x), .text(let y)): return PythonText.isLess(x, y)
+    case (.text(let x), .text(let y)):
+      try spend(min(x.utf8.count, y.utf8.count))
+      return PythonText.isLess(x, y)
     case (.list(let x), .list(let y)), (.tuple(let x), .tuple(let y)):
       for (p, q) in zip(x.elements, y.elements) where try !isEqual(p, q) { return try isLess(p, q) }
       return x.elements.count < y.elements.count
@@ -218,7 +275,7 @@ extension Jinja.Renderer {
       return part.isEmpty
         || !PythonText.occurrences(of: Array(part.utf8), in: Array(text.utf8), limit: 1).isEmpty
     case .dictionary(let dictionary):
-      guard let key = element.key else { throw unhashable(element) }
+      guard let key = try key(of: element) else { throw unhashable(element) }
       return dictionary.value(key) != nil
     default:
       for value in try elements(of: container) where try isEqual(value, element) { return true }
@@ -227,7 +284,9 @@ extension Jinja.Renderer {
   }
 
   func unhashable(_ value: Jinja.Value) -> LanguageError {
-    failure(.badValue, "a \(value.typeName) as a key", expected: "a text, number, true, false, none or tuple")
+    failure(
+      .badValue, "a value of type \(value.typeName) as a key",
+      expected: "a text, number, true, false, none or tuple")
   }
 
   /// In order, equal elements as they stood.

@@ -15,7 +15,7 @@ extension Jinja {
     var height = 0
 
     static let depthLimit = 100
-    static let heightLimit = 300
+    static let heightLimit = 150
 
     static func statements(of source: String, file: String) throws(LanguageError) -> [Statement] {
       var parser = Parser(file: file, tokens: try Lexer.tokens(of: source, file: file))
@@ -90,8 +90,9 @@ extension Jinja {
     // MARK: Statements
 
     /// Statements up to one of these tags, whose name is then the current token.
-    private mutating func statements(until ends: [String]) throws(LanguageError) -> [Statement] {
-      let opened = line
+    private mutating func statements(until ends: [String], opened: Int = 1) throws(LanguageError)
+      -> [Statement]
+    {
       var result: [Statement] = []
       while true {
         let line = line
@@ -123,8 +124,9 @@ extension Jinja {
     /// The statements inside a block; the tag that ends them is left as the current token.
     private mutating func body(until ends: String...) throws(LanguageError) -> [Statement] {
       _ = takes(":")
+      let opened = line
       try expectBlockEnd()
-      return try statements(until: ends)
+      return try statements(until: ends, opened: opened)
     }
 
     /// The same with the ending tag taken.

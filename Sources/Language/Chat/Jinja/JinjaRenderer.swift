@@ -30,8 +30,8 @@ extension Jinja {
     private var namespaces: [Namespace] = []
     private var closures: [Scope] = []
 
-    /// Levels of evaluation and of values; a level takes well under a kilobyte of the smallest stack, of 512 KiB.
-    static let depthLimit = 250
+    /// Levels of evaluation and of values. A level takes about 2 KiB of stack, and a thread may have no more than 512.
+    static let depthLimit = 180
     /// What a step costs, where a byte of text costs 1.
     static let stepCost = 32
 
@@ -134,7 +134,8 @@ extension Jinja {
 
     func set(_ attribute: String, of namespace: Namespace, to value: Value) throws(LanguageError) {
       guard !attribute.hasPrefix("_") else {
-        throw failure(.badValue, "the attribute \(attribute) of a namespace", expected: "a name without _ before it")
+        throw failure(
+          .badValue, "the attribute \(attribute) of a namespace", expected: "a name without _ before it")
       }
       namespace.attributes.set(.text(.init(attribute)), .text(attribute), to: value)
     }

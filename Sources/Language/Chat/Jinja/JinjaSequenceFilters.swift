@@ -55,7 +55,10 @@ extension Jinja.Renderer {
     let source = try iterator(over: value)
     guard source.depth + 1 < Jinja.Renderer.depthLimit else { throw tooDeep() }
     return .iterator(
-      Jinja.Iterator(depth: source.depth + 1) { () throws(LanguageError) in try step(source) })
+      Jinja.Iterator(depth: source.depth + 1) { [unowned self] () throws(LanguageError) in
+        try spend(2 * Jinja.Renderer.stepCost)
+        return try step(source)
+      })
   }
 
   private func items(_ value: Jinja.Value) throws(LanguageError) -> Jinja.Value {
@@ -65,7 +68,7 @@ extension Jinja.Renderer {
       let view = Jinja.View(kind: .items, dictionary: dictionary)
       return .iterator(Jinja.Iterator(try elements(of: .view(view)), depth: dictionary.depth + 1))
     default:
-      throw failure(.badValue, "the items of a \(value.typeName)", expected: "a dictionary")
+      throw failure(.badValue, "the items of a value of type \(value.typeName)", expected: "a dictionary")
     }
   }
 
@@ -148,7 +151,7 @@ extension Jinja.Renderer {
   {
     try refuseUndefined(value)
     guard case .dictionary(let dictionary) = value else {
-      throw failure(.badValue, "dictsort of a \(value.typeName)", expected: "a dictionary")
+      throw failure(.badValue, "dictsort of a value of type \(value.typeName)", expected: "a dictionary")
     }
     let by = try text(given[1] ?? .text("key"))
     guard by == "key" || by == "value" else {
@@ -175,8 +178,7 @@ extension Jinja.Renderer {
     return try lazy(over: value) { [unowned self] (source) throws(LanguageError) in
       while let element = try source.next() {
         let value = folded(try part(given[1] ?? .none, of: element), given[0])
-        guard let key = value.key else { throw unhashable(value) }
-        try spend(Jinja.Renderer.stepCost)
+        guard let key = try key(of: value) else { throw unhashable(value) }
         if seen.insert(key).inserted { return element }
       }
       return nil

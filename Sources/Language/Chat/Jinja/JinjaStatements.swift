@@ -63,6 +63,7 @@ extension Jinja.Renderer {
   private func execute(_ statement: Jinja.Statement, _ scope: Jinja.Scope, _ output: inout String)
     throws(LanguageError) -> Flow
   {
+    try spend(Jinja.Renderer.stepCost)
     switch statement {
     case .text(let text):
       try spend(text.utf8.count)
@@ -157,6 +158,7 @@ extension Jinja.Renderer {
     // jinja2 takes a loop for empty where no turn came to the end of the body, also by `break` and `continue`.
     var isEmpty = true
     while let element = try state.advance() {
+      try spend(4 * Jinja.Renderer.stepCost)
       let inner = Jinja.Scope(scope)
       try assign(element, to: loop.target, inner)
       inner.variables["loop"] = .loop(state)
@@ -186,6 +188,7 @@ extension Jinja.Renderer {
     let selected = Jinja.Iterator(depth: source.depth + 1) {
       [unowned self] () throws(LanguageError) -> Jinja.Value? in
       while let element = try source.next() {
+        try self.spend(4 * Jinja.Renderer.stepCost)
         let inner = Jinja.Scope(scope)
         try self.assign(element, to: loop.target, inner)
         if try self.evaluate(condition, inner).isTrue { return element }
@@ -210,7 +213,8 @@ extension Jinja.Renderer {
     case .range(let range): return range.count
     case .loop(let loop): return try loop.count()
     default:
-      throw failure(.badValue, "the length of a \(value.typeName)", expected: "a text, list or dictionary")
+      throw failure(
+        .badValue, "the length of a value of type \(value.typeName)", expected: "a text, list or dictionary")
     }
   }
 
@@ -253,7 +257,8 @@ extension Jinja.Renderer {
       return result
     default:
       throw failure(
-        .badValue, "a \(value.typeName) to go through", expected: "a list, dictionary, text or range")
+        .badValue, "a value of type \(value.typeName) to go through",
+        expected: "a list, dictionary, text or range")
     }
   }
 }

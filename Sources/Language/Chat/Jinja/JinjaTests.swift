@@ -1,7 +1,8 @@
 extension Jinja {
   /// What `is` asks about a value.
   enum Test: String, Sendable, CaseIterable {
-    case defined, undefined, none, boolean, integer, float, number, string, mapping, sequence, iterable, callable
+    case defined, undefined, none, boolean, integer, float, number, string, mapping, sequence, iterable,
+      callable
     case odd, even, divisibleby, lower, upper, sameas
     case isTrue = "true"
     case isFalse = "false"
@@ -70,7 +71,8 @@ extension Jinja.Renderer {
     case .divisibleby:
       let divisor = try arguments.bound(to: ["num"], required: 1, of: "divisibleby", self)[0]!
       return try isEqual(try evaluate(.remainder, value, divisor), .integer(0))
-    case .sameas: return try isSame(value, try arguments.bound(to: ["other"], required: 1, of: "sameas", self)[0]!)
+    case .sameas:
+      return try isSame(value, try arguments.bound(to: ["other"], required: 1, of: "sameas", self)[0]!)
     default:
       _ = try arguments.bound(to: [], of: test.rawValue, self)
       return try passes(test, value)
@@ -101,8 +103,10 @@ extension Jinja.Renderer {
     case (.odd, _), (.even, _):
       let rest = try evaluate(.remainder, value, .integer(2))
       return try isEqual(rest, .integer(test == .odd ? 1 : 0))
-    case (.lower, _): return PythonText.isLower(try text(value))
-    case (.upper, _): return PythonText.isUpper(try text(value))
+    case (.lower, _), (.upper, _):
+      let text = try text(value)
+      try spend(8 * text.utf8.count)
+      return test == .lower ? PythonText.isLower(text) : PythonText.isUpper(text)
     default: return false
     }
   }
@@ -117,7 +121,8 @@ extension Jinja.Renderer {
     case _ where a.typeName != b.typeName: return false
     default:
       throw failure(
-        .unsupported, "sameas between two values of type \(a.typeName)", expected: "true, false or none; else ==")
+        .unsupported, "sameas between two values of type \(a.typeName)",
+        expected: "true, false or none; else ==")
     }
   }
 }

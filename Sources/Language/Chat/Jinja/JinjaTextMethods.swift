@@ -3,7 +3,8 @@ extension Jinja.Renderer {
   func call(_ name: String, of text: String, _ arguments: Jinja.Arguments) throws(LanguageError)
     -> Jinja.Value
   {
-    try spend(text.utf8.count)
+    // A character takes longer than a byte of plain text.
+    try spend(8 * text.utf8.count)
     let call = TextCall(name: name, text: text, arguments: arguments, renderer: self)
     switch name {
     case "strip", "lstrip", "rstrip":
@@ -87,7 +88,8 @@ extension Jinja.Renderer {
     func text(_ value: Jinja.Value) throws(LanguageError) -> String {
       try renderer.refuseUndefined(value)
       guard case .text(let text) = value else {
-        throw renderer.failure(.badValue, "a \(value.typeName) given to \(name)", expected: "a text")
+        throw renderer.failure(
+          .badValue, "a value of type \(value.typeName) given to \(name)", expected: "a text")
       }
       return text
     }
@@ -101,7 +103,8 @@ extension Jinja.Renderer {
       guard let value else { return standard }
       try renderer.refuseUndefined(value)
       guard let number = value.wholeNumber else {
-        throw renderer.failure(.badValue, "a \(value.typeName) given to \(name)", expected: "a whole number")
+        throw renderer.failure(
+          .badValue, "a value of type \(value.typeName) given to \(name)", expected: "a whole number")
       }
       return number
     }
@@ -121,6 +124,8 @@ extension Jinja.Renderer {
       return try list(PythonText.words(call.text, limit: limit, fromEnd: fromEnd).map { .text($0) })
     }
     try refuseEmpty(separator)
+    let count = PythonText.occurrences(of: Array(separator.utf8), in: Array(call.text.utf8)).count
+    try spend(4 * Jinja.Renderer.stepCost, times: limit < 0 ? count : min(limit, count))
     let parts = PythonText.split(call.text, by: separator, limit: limit, fromEnd: fromEnd)
     return try list(parts.map { .text($0) })
   }
@@ -130,7 +135,9 @@ extension Jinja.Renderer {
     try refuseEmpty(separator)
     let fromEnd = call.name == "rpartition"
     let parts = PythonText.split(call.text, by: separator, limit: 1, fromEnd: fromEnd)
-    let texts = parts.count == 2 ? [parts[0], separator, parts[1]] : fromEnd ? ["", "", parts[0]] : [parts[0], "", ""]
+    let texts =
+      parts.count == 2
+      ? [parts[0], separator, parts[1]] : fromEnd ? ["", "", parts[0]] : [parts[0], "", ""]
     return .tuple(try sequence(texts.map { .text($0) }))
   }
 

@@ -10,7 +10,7 @@ extension Jinja {
     case integer(Int)
     case number(Double)
     case text(String)
-    /// A text after `safe`. It prints as the text; operations on it would escape others, and are refused.
+    /// A text after `safe`. It prints as the text; adding others to it escapes those, and what else it would change is refused.
     case safe(String)
     case list(Sequence)
     case tuple(Sequence)
@@ -244,30 +244,6 @@ extension Jinja.Value {
   var realNumber: Double? {
     if case .number(let value) = self { return value }
     return wholeNumber.map(Double.init)
-  }
-
-  /// What a dictionary knows the value by; nil where Python cannot hash it.
-  var key: Jinja.Key? {
-    switch self {
-    case .undefined: return .undefined
-    case .none: return Jinja.Key.none
-    case .bool(let value): return .integer(value ? 1 : 0)
-    case .integer(let value): return .integer(value)
-    case .number(let value): return Int(exactly: value).map(Jinja.Key.integer) ?? .number(value)
-    case .text(let text), .safe(let text): return .text(ExactString(text))
-    case .tuple(let sequence):
-      var keys: [Jinja.Key] = []
-      for element in sequence.elements {
-        guard let key = element.key else { return nil }
-        keys.append(key)
-      }
-      return .tuple(keys)
-    case .namespace(let namespace): return .object(ObjectIdentifier(namespace))
-    case .macro(let closure): return .object(ObjectIdentifier(closure))
-    case .iterator(let iterator): return .object(ObjectIdentifier(iterator))
-    case .loop(let loop): return .object(ObjectIdentifier(loop))
-    case .list, .dictionary, .view, .range, .function, .method: return nil
-    }
   }
 
   init(_ json: ExactJSON) {

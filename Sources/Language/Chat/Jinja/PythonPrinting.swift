@@ -134,7 +134,8 @@ extension Jinja.Renderer {
     case .macro(let closure): result += "<Macro \(PythonText.quoted(closure.macro.name))>"
     case .iterator, .loop, .function, .method:
       throw failure(
-        .unsupported, "a \(value.typeName) to print", expected: "a value whose text does not name an address")
+        .unsupported, "a value of type \(value.typeName) to print",
+        expected: "a value whose text does not name an address")
     }
     try spend(result.utf8.count - length)
   }
@@ -252,7 +253,8 @@ extension Jinja.Renderer {
     case .number(let value): return Self.jsonNumber(value)
     default:
       throw failure(
-        .badValue, "a key of type \(key.typeName) to write as JSON", expected: "a text, number, true, false or none")
+        .badValue, "a key of type \(key.typeName) to write as JSON",
+        expected: "a text, number, true, false or none")
     }
   }
 }

@@ -4,7 +4,8 @@ import Foundation
 enum PythonText {
   static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
-    case 0x09...0x0d, 0x1c...0x20, 0x85, 0xa0, 0x1680, 0x2000...0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000:
+    case 0x09...0x0d, 0x1c...0x20, 0x85, 0xa0, 0x1680, 0x2000...0x200a, 0x2028, 0x2029, 0x202f, 0x205f,
+      0x3000:
       true
     default: false
     }
@@ -100,7 +101,8 @@ enum PythonText {
     while position < scalars.count {
       switch scalars[position].value {
       case 0x0a...0x0d, 0x1c...0x1e, 0x85, 0x2028, 0x2029:
-        let isPair = scalars[position] == "\r" && position + 1 < scalars.count && scalars[position + 1] == "\n"
+        let isPair =
+          scalars[position] == "\r" && position + 1 < scalars.count && scalars[position + 1] == "\n"
         let next = position + (isPair ? 2 : 1)
         result.append(string(scalars[start..<(keepingEnds ? next : position)]))
         (start, position) = (next, next)
@@ -187,7 +189,9 @@ enum PythonText {
   static func isLower(_ text: String) -> Bool {
     var isCased = false
     for scalar in text.unicodeScalars {
-      if scalar.properties.isUppercase || scalar.properties.generalCategory == .titlecaseLetter { return false }
+      if scalar.properties.isUppercase || scalar.properties.generalCategory == .titlecaseLetter {
+        return false
+      }
       if scalar.properties.isLowercase { isCased = true }
     }
     return isCased
@@ -196,7 +200,9 @@ enum PythonText {
   static func isUpper(_ text: String) -> Bool {
     var isCased = false
     for scalar in text.unicodeScalars {
-      if scalar.properties.isLowercase || scalar.properties.generalCategory == .titlecaseLetter { return false }
+      if scalar.properties.isLowercase || scalar.properties.generalCategory == .titlecaseLetter {
+        return false
+      }
       if scalar.properties.isUppercase { isCased = true }
     }
     return isCased
