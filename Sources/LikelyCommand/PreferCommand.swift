@@ -51,7 +51,8 @@ struct ObjectiveArguments: ParsableArguments {
 struct PreferTrain: TrainingCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Trains a model on preferences: all weights, or a LoRA adapter; shows displacement as it happens.",
+    abstract:
+      "Trains a model on preferences: all weights, or a LoRA adapter; shows displacement as it happens.",
     discussion: """
       Example:
         likely prefer train --model runs/little --data pairs.jsonl --out runs/dpo
@@ -59,7 +60,8 @@ struct PreferTrain: TrainingCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Hugging Face folder, or run folder of `lm train`; needed unless --resume.", valueName: "folder"))
+    help: ArgumentHelp(
+      "Hugging Face folder, or run folder of `lm train`; needed unless --resume.", valueName: "folder"))
   var model: String?
 
   @Option(
@@ -85,11 +87,13 @@ struct PreferTrain: TrainingCommand {
   var accumulate = 1
 
   @Option(
-    help: ArgumentHelp("\(PreferenceOptions.Optimiser.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+    help: ArgumentHelp(
+      "\(PreferenceOptions.Optimiser.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
   var optimiser = PreferenceOptions.Optimiser.adam
 
   @Option(
-    help: ArgumentHelp("Learning rate at its highest; 1e-5 if left out, 1e-4 for adapters.", valueName: "rate"))
+    help: ArgumentHelp(
+      "Learning rate at its highest; 1e-5 if left out, 1e-4 for adapters.", valueName: "rate"))
   var lr: Double?
 
   @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
@@ -139,18 +143,23 @@ struct PreferTrain: TrainingCommand {
       try loaded.write(to: run.url)
     }
     let after = try training.monitor.read(loaded.model)
-    print("\(result.steps) steps on \(training.pairs.count) pairs, best after \(result.best?.step ?? result.steps)")
+    print(
+      "\(result.steps) steps on \(training.pairs.count) pairs, best after \(result.best?.step ?? result.steps)"
+    )
     let watched = training.monitor.pairs.count < training.pairs.count || loop.validation > 0
-    print(Self.table(before, after, title: "\(training.monitor.pairs.count) \(watched ? "watched" : "") pairs"))
+    print(
+      Self.table(before, after, title: "\(training.monitor.pairs.count) \(watched ? "watched" : "") pairs"))
     if after.displaced > 0.5 {
       print(
         "\(formatNumber(100 * after.displaced)) % of the preferred responses became less likely (displacement): "
           + "a likelihood term (--lambda), fewer steps or a filter of the pairs help")
     }
-    print(training.adapter == nil ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
+    print(
+      training.adapter == nil ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
   }
 
-  private static func table(_ before: PreferenceReading, _ after: PreferenceReading, title: String) -> String {
+  private static func table(_ before: PreferenceReading, _ after: PreferenceReading, title: String) -> String
+  {
     let rows: [(String, KeyPath<PreferenceReading, Double>)] = [
       ("objective", \.loss), ("log-likelihood of the preferred", \.chosen), ("of the others", \.rejected),
       ("margin since the beginning", \.margin), ("share ranked right", \.accuracy),
@@ -184,7 +193,8 @@ struct PreferTrain: TrainingCommand {
       ?? PreferenceTraining.steps(pairs: max(1, trained), epochs: epochs, batchSize: batch * accumulate)
     options.training = TrainingOptions(
       steps: steps, schedule: .cosine(floor: 0.1), warmUp: min(10, steps / 10), clipNorm: 1,
-      validateEvery: min(loop.validateEvery, max(1, steps / 20)), checkpointEvery: loop.checkpointEvery, precision: loop.precision,
+      validateEvery: min(loop.validateEvery, max(1, steps / 20)), checkpointEvery: loop.checkpointEvery,
+      precision: loop.precision,
       accumulation: accumulate)
     options.seed = common.seed
     return options

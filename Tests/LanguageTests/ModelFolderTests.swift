@@ -192,9 +192,15 @@ struct TextRecordTests {
     #expect(
       try complaint("{\"prompt\": \"a\"}").contains(
         "data.jsonl:1: found the keys prompt, expected \"response\""))
-    #expect(try complaint("{\"other\": 1}").contains("expected \"prompt\" and \"response\", or \"text\""))
+    #expect(
+      try complaint("{\"other\": 1}").contains(
+        "expected \"prompt\" and \"response\", \"messages\", or \"text\""))
     #expect(try complaint("{\"prompt\": \"a\", \"response\": 3}").contains("\"response\" that is no string"))
     #expect(try complaint("{\"prompt\": 3, \"response\": \"a\"}").contains("\"prompt\" that is no string"))
+    #expect(try complaint("{\"messages\": 3}").contains("data.jsonl:1: found \"messages\" that is no list"))
+    #expect(
+      try complaint("{\"messages\": [{\"content\": \"a\"}]}").contains(
+        "data.jsonl:1, messages[0]: found a message without a role"))
     #expect(try complaint("\n \n").contains("found no lines"))
     #expect(try complaint("{\"text\": \"a\\ud800\"}").contains("data.jsonl:1"))
   }

@@ -72,6 +72,16 @@ private struct Reference {
     }
   }
 
+  @Test("RMSProp divides by the root of a mean that starts at 0, ε outside it")
+  func rmsProp() {
+    compare(RMSProp(parameters(), decay: 0.9)) { reference, g, rate in
+      for i in reference.x.indices {
+        reference.v[i] = 0.9 * reference.v[i] + 0.1 * g[i] * g[i]
+        reference.x[i] -= rate * g[i] / (reference.v[i].squareRoot() + 1e-8)
+      }
+    }
+  }
+
   @Test("AdamW decays the parameters themselves")
   func adamW() {
     compare(AdamW(parameters(), weightDecay: 0.2)) { $0.adam($1, rate: $2, decay: 0.2, decoupled: true) }

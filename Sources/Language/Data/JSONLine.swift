@@ -61,7 +61,8 @@ struct JSONLine {
   /// A list of messages.
   func messages(_ value: ExactJSON, key: String) throws(LanguageError) -> [ChatMessage] {
     guard case .array(let elements) = value, !elements.isEmpty else {
-      throw failure("\"\(key)\" that is no list of messages", #"a list such as [{"role": "user", "content": "…"}]"#)
+      throw failure(
+        "\"\(key)\" that is no list of messages", #"a list such as [{"role": "user", "content": "…"}]"#)
     }
     var messages: [ChatMessage] = []
     for (i, element) in elements.enumerated() {

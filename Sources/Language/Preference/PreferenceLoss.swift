@@ -119,7 +119,8 @@ extension PreferenceLoss.Ranking {
     case .hinge(let beta, let margin): return (margin - beta * gap).relu()
     case .binary(let beta): return (-beta * chosen).softplus() + (beta * rejected).softplus()
     case .noiseContrastive(let beta):
-      return (-beta * chosen).softplus() + 0.5 * (beta * chosen).softplus() + 0.5 * (beta * rejected).softplus()
+      return (-beta * chosen).softplus() + 0.5 * (beta * chosen).softplus() + 0.5
+        * (beta * rejected).softplus()
     case .calibrated(let beta):
       return (-gap).softplus() + (chosen - 1 / (2 * beta)).square() + (rejected + 1 / (2 * beta)).square()
     case .anchoredZero(let beta): return (beta * rejected).sigmoid() - (beta * chosen).sigmoid()
