@@ -48,11 +48,16 @@ struct Rotation : Function<Rotation> {
 struct GatedSiLU : Function<GatedSiLU> {
   static at::Tensor forward(AutogradContext *context, at::Tensor x) {
     context->save_for_backward({x});
+    return value(x);
+  }
+  static at::Tensor value(const at::Tensor &x) {
+    if (rows_of_floats(x) && x.size(-1) % 2 == 0) return row_gate(x);
     auto halves = x.chunk(2, -1);
     return at::silu(halves[0]).mul_(halves[1]);
   }
   static variable_list backward(AutogradContext *context, variable_list gradients) {
     auto x = context->get_saved_variables()[0];
+    if (rows_of_floats(x) && gradients[0].scalar_type() == at::kFloat) return {row_gate_slopes(x, gradients[0])};
     auto halves = x.chunk(2, -1);
     auto result = at::empty_like(x);
     auto parts = result.chunk(2, -1);
@@ -103,8 +108,22 @@ at::ScalarType product_type(const at::Tensor &hidden) {
              : hidden.scalar_type();
 }
 
-at::Tensor log_probabilities(const at::Tensor &hidden, const at::Tensor &table) {
-  return at::log_softmax(at::linear(hidden, table), -1, at::kFloat);
+// log softmax(h Wᵀ)[target], and where weights g are given also g (1[target] − softmax) in `slopes`.
+at::Tensor log_probabilities(const at::Tensor &hidden, const at::Tensor &table, const at::Tensor &targets,
+                             const at::Tensor &weights = {}, at::Tensor *slopes = nullptr) {
+  auto logits = at::linear(hidden, table).to(at::kFloat);
+  if (rows_of_floats(logits) && logits.is_contiguous()) {
+    auto values = row_log_probabilities(logits, targets, weights);
+    if (slopes) *slopes = logits;
+    return values;
+  }
+  auto logs = at::log_softmax(logits, -1), places = targets.unsqueeze(1);
+  auto values = logs.gather(1, places).squeeze(1);
+  if (slopes) {
+    auto g = weights.to(at::kFloat).unsqueeze(1);
+    *slopes = logs.exp_().mul_(-g).scatter_add_(1, places, g);
+  }
+  return values;
 }
 
 // log softmax(h Wᵀ)[target] of every row, in pieces of rows; logits are found again for the derivative.
@@ -125,8 +144,8 @@ struct TokenLogProbabilities : Function<TokenLogProbabilities> {
     auto result = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
     for (int64_t i = 0; i < hidden.size(0); i += piece) {
       auto n = std::min(piece, hidden.size(0) - i);
-      auto logs = log_probabilities(hidden.narrow(0, i, n).to(type), w);
-      result.narrow(0, i, n).copy_(logs.gather(1, targets.narrow(0, i, n).unsqueeze(1)).squeeze(1));
+      result.narrow(0, i, n).copy_(
+          log_probabilities(hidden.narrow(0, i, n).to(type), w, targets.narrow(0, i, n)));
     }
     return result;
   }
@@ -141,10 +160,8 @@ struct TokenLogProbabilities : Function<TokenLogProbabilities> {
     for (int64_t i = 0; i < hidden.size(0); i += piece) {
       auto n = std::min(piece, hidden.size(0) - i);
       auto h = hidden.narrow(0, i, n).to(type);
-      // g (1[target] − softmax)
-      auto g = gradients[0].narrow(0, i, n).unsqueeze(1);
-      auto slope = log_probabilities(h, w).exp_().mul_(-g);
-      slope.scatter_add_(1, targets.narrow(0, i, n).unsqueeze(1), g);
+      at::Tensor slope;
+      log_probabilities(h, w, targets.narrow(0, i, n), gradients[0].narrow(0, i, n), &slope);
       auto product = slope.to(type);
       if (for_hidden.defined()) for_hidden.narrow(0, i, n).copy_(product.matmul(w));
       if (for_table.defined()) {
@@ -169,12 +186,9 @@ struct WeightedLogLikelihood : Function<WeightedLogLikelihood> {
     for (int64_t i = 0; i < hidden.size(0); i += piece) {
       auto n = std::min(piece, hidden.size(0) - i);
       auto h = hidden.narrow(0, i, n).to(type);
-      auto g = weights.narrow(0, i, n).unsqueeze(1);
-      auto target = targets.narrow(0, i, n).unsqueeze(1);
-      auto logs = log_probabilities(h, w);
-      total += (logs.gather(1, target) * g).sum(at::kDouble);
-      auto slope = logs.exp_().mul_(-g);
-      slope.scatter_add_(1, target, g);
+      auto g = weights.narrow(0, i, n);
+      at::Tensor slope;
+      total += (log_probabilities(h, w, targets.narrow(0, i, n), g, &slope) * g).sum(at::kDouble);
       auto product = slope.to(type);
       if (for_hidden.defined()) for_hidden.narrow(0, i, n).copy_(product.matmul(w));
       if (for_table.defined()) {
@@ -219,9 +233,7 @@ ct_tensor ct_rms_norm(ct_tensor x, const int64_t *shape, int rank, ct_tensor wei
 ct_tensor ct_gated_silu(ct_tensor x) {
   return tensor([&] {
     auto input = borrow(x);
-    if (records({input})) return GatedSiLU::apply(input);
-    auto halves = input.chunk(2, -1);
-    return at::silu(halves[0]).mul_(halves[1]);
+    return records({input}) ? GatedSiLU::apply(input) : GatedSiLU::value(input);
   });
 }
 ct_tensor ct_token_log_probabilities(ct_tensor hidden, ct_tensor table, ct_tensor targets, int64_t piece) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 using namespace bridge;
 
@@ -34,6 +35,39 @@ INLINE float sum(const Lanes &x) {
   float total = 0;
   for (int64_t i = 0; i < width; i++) total += x[i];
   return total;
+}
+
+// x becomes e^x: 2^n times a polynomial of what is left of x beside n ln 2, to about one unit in the last place; 0 and ∞ at the ends
+// become the nearest numbers in range.
+INLINE void exponentiate(Lanes &x) {
+  using Integers = int32_t __attribute__((vector_size(64)));
+  const Lanes low = Lanes{} - 87, high = Lanes{} + 88;
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+  // Adding and taking away so much leaves a whole number.
+  constexpr float rounding = 12582912;
+  Lanes n = (x * 1.44269504f + rounding) - rounding;
+  Lanes r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  Lanes y = ((((1.9875691500e-4f * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r + 4.1665795894e-2f) * r +
+             1.6666665459e-1f) * r + 5.0000001201e-1f;
+  y = y * r * r + r + 1;
+  Integers powers = (__builtin_convertvector(n, Integers) + 127) << 23;
+  Lanes scale;
+  std::memcpy(&scale, &powers, sizeof scale);
+  x = y * scale;
+}
+
+// Loads what is left of a row, and `empty` in the lanes behind it.
+INLINE void load_rest(Lanes &to, const float *from, int64_t count, float empty) {
+  for (int64_t i = 0; i < width; i++) to[i] = i < count ? from[i] : empty;
+}
+INLINE void store(float *to, const Lanes &from, int64_t count) {
+  if (count >= width) std::memcpy(to, &from, sizeof from);
+  else for (int64_t i = 0; i < count; i++) to[i] = from[i];
+}
+INLINE void load_up_to(Lanes &to, const float *from, int64_t count, float empty) {
+  if (count >= width) load(to, from);
+  else load_rest(to, from, count, empty);
 }
 
 // y_o = w_o · x for the rows first ..< end of w.
@@ -96,6 +130,66 @@ FOR_ALL_PROCESSORS void turn(const float *x, const float *cos, const float *sin,
     y[half + i] = b * cos[i] + a * sin[i];
   }
   std::copy(x + 2 * half, x + n, y + 2 * half);
+}
+
+// silu(a) b of the halves of a row, and its derivatives times g.
+FOR_ALL_PROCESSORS void gate(const float *x, float *y, int64_t half) {
+  Lanes a, b;
+  for (int64_t i = 0; i < half; i += width) {
+    load_up_to(a, x + i, half - i, 0);
+    load_up_to(b, x + half + i, half - i, 0);
+    Lanes e = -a;
+    exponentiate(e);
+    store(y + i, a / (1 + e) * b, half - i);
+  }
+}
+FOR_ALL_PROCESSORS void gate_slopes(const float *x, const float *g, float *y, int64_t half) {
+  Lanes a, b, slope;
+  for (int64_t i = 0; i < half; i += width) {
+    load_up_to(a, x + i, half - i, 0);
+    load_up_to(b, x + half + i, half - i, 0);
+    load_up_to(slope, g + i, half - i, 0);
+    Lanes e = -a;
+    exponentiate(e);
+    Lanes s = 1 / (1 + e);
+    store(y + i, slope * b * s * (1 + a * (1 - s)), half - i);
+    store(y + half + i, slope * a * s, half - i);
+  }
+}
+
+// log softmax(x)[target]; where g is given, x becomes g (1[target] − softmax(x)).
+FOR_ALL_PROCESSORS float log_probability(float *x, int64_t n, int64_t target, const float *g) {
+  constexpr auto lowest = -std::numeric_limits<float>::infinity();
+  Lanes v, top;
+  load_rest(top, x, 0, lowest);
+  for (int64_t i = 0; i < n; i += width) {
+    load_up_to(v, x + i, n - i, lowest);
+    top = v > top ? v : top;
+  }
+  auto highest = lowest;
+  for (int64_t k = 0; k < width; k++) highest = std::max(highest, top[k]);
+  auto chosen = x[target] - highest;
+  // Sums of some entries at a time: thousands of small numbers added to a large one would be lost.
+  double total = 0;
+  for (int64_t start = 0; start < n; start += 32 * width) {
+    Lanes sums = {};
+    for (auto i = start; i < std::min(n, start + 32 * width); i += width) {
+      load_up_to(v, x + i, n - i, lowest);
+      v -= highest;
+      exponentiate(v);
+      if (n - i < width)
+        for (auto k = n - i; k < width; k++) v[k] = 0;
+      sums += v;
+      if (g) store(x + i, v, n - i);
+    }
+    total += sum(sums);
+  }
+  if (g) {
+    auto scale = static_cast<float>(-*g / total);
+    for (int64_t i = 0; i < n; i++) x[i] *= scale;
+    x[target] += *g;
+  }
+  return static_cast<float>(chosen - std::log(total));
 }
 
 // So much work is worth a second thread.
@@ -168,6 +262,52 @@ at::Tensor bridge::row_rotated(const at::Tensor &x, const at::Tensor &cos, const
              cos.const_data_ptr<float>() + angles, sin.const_data_ptr<float>() + angles, to + (row * heads + head) * n,
              half, n);
     }
+  });
+  return result;
+}
+
+at::Tensor bridge::row_gate(const at::Tensor &x) {
+  auto source = x.contiguous();
+  auto shape = x.sizes().vec();
+  auto n = shape.back(), rows = source.numel() / n;
+  shape.back() = n / 2;
+  auto result = at::empty(shape, source.options());
+  auto pieces = std::clamp<int64_t>(rows * n * 4 / piece_bytes, 1, 64);
+  parallel(pieces, [&](int64_t piece) {
+    for (auto row = rows * piece / pieces; row < rows * (piece + 1) / pieces; row++)
+      gate(source.const_data_ptr<float>() + row * n, result.mutable_data_ptr<float>() + row * (n / 2), n / 2);
+  });
+  return result;
+}
+
+at::Tensor bridge::row_gate_slopes(const at::Tensor &x, const at::Tensor &gradient) {
+  auto source = x.contiguous(), slopes = gradient.contiguous();
+  auto result = at::empty_like(source);
+  auto n = source.size(-1), rows = source.numel() / n;
+  auto pieces = std::clamp<int64_t>(rows * n * 4 / piece_bytes, 1, 64);
+  parallel(pieces, [&](int64_t piece) {
+    for (auto row = rows * piece / pieces; row < rows * (piece + 1) / pieces; row++)
+      gate_slopes(source.const_data_ptr<float>() + row * n, slopes.const_data_ptr<float>() + row * (n / 2),
+                  result.mutable_data_ptr<float>() + row * n, n / 2);
+  });
+  return result;
+}
+
+at::Tensor bridge::row_log_probabilities(at::Tensor &logits, const at::Tensor &targets, const at::Tensor &weights) {
+  auto rows = logits.size(0), n = logits.size(1);
+  auto result = at::empty({rows}, logits.options());
+  auto places = targets.to(at::kLong).contiguous();
+  auto scales = weights.defined() ? weights.to(at::kFloat).contiguous() : at::Tensor();
+  TORCH_CHECK(rows == 0 || (places.min().item<int64_t>() >= 0 && places.max().item<int64_t>() < n),
+              "a target outside the ", n, " entries of the table");
+  auto pieces = std::clamp<int64_t>(rows * n * 4 / piece_bytes, 1, 64);
+  auto *x = logits.mutable_data_ptr<float>();
+  auto *to = result.mutable_data_ptr<float>();
+  auto *target = places.const_data_ptr<int64_t>();
+  auto *g = scales.defined() ? scales.const_data_ptr<float>() : nullptr;
+  parallel(pieces, [&](int64_t piece) {
+    for (auto row = rows * piece / pieces; row < rows * (piece + 1) / pieces; row++)
+      to[row] = log_probability(x + row * n, n, target[row], g ? g + row : nullptr);
   });
   return result;
 }

@@ -16,4 +16,10 @@ at::Tensor row_norm(const at::Tensor &x, const at::Tensor &weight, double epsilo
 // x [batch, length, heads, width], angles [batch or 1, length, 1, pairs].
 at::Tensor row_rotated(const at::Tensor &x, const at::Tensor &cos, const at::Tensor &sin);
 
+// silu(a) b of the halves [a, b] of rows, and its derivatives times those of the result.
+at::Tensor row_gate(const at::Tensor &x);
+at::Tensor row_gate_slopes(const at::Tensor &x, const at::Tensor &gradient);
+// log softmax(logits)[target] of contiguous rows; with weights g the logits become g (1[target] − softmax).
+at::Tensor row_log_probabilities(at::Tensor &logits, const at::Tensor &targets, const at::Tensor &weights);
+
 }  // namespace bridge
