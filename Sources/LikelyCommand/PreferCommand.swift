@@ -11,7 +11,7 @@ struct PreferCommand: ParsableCommand {
       Example:
         likely prefer train --model runs/little --data pairs.jsonl --out runs/dpo
       """,
-    subcommands: [PreferTrain.self])
+    subcommands: [PreferTrain.self, PreferScore.self, PreferFilter.self])
 }
 
 extension PreferenceLoss.Preset: ExpressibleByArgument {}
@@ -158,8 +158,7 @@ struct PreferTrain: TrainingCommand {
       training.adapter == nil ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
   }
 
-  private static func table(_ before: PreferenceReading, _ after: PreferenceReading, title: String) -> String
-  {
+  static func table(_ before: PreferenceReading, _ after: PreferenceReading, title: String) -> String {
     let rows: [(String, KeyPath<PreferenceReading, Double>)] = [
       ("objective", \.loss), ("log-likelihood of the preferred", \.chosen), ("of the others", \.rejected),
       ("margin since the beginning", \.margin), ("share ranked right", \.accuracy),

@@ -178,3 +178,85 @@ struct PreferenceLossTests {
     #expect(certain.entropies.item() == 0 && certain.masses.item() == 1)
   }
 }
+
+@Suite("Signs of preference training gone wrong")
+struct PreferenceSignalTests {
+  @Test("adjusted distinct n-grams have the values worked out by hand")
+  func diversity() {
+    let found = TextDiversity([[1, 2, 3, 1, 2], [1, 2, 4], [5, 1, 2, 3]], vocabularySize: 10, longest: 3)
+    #expect(found.distinct == [5, 5, 5] && found.total == [12, 9, 6])
+    for (value, expected) in zip(found.adjusted, [0.6967956813, 0.8162205739, 1.0671014749]) {
+      #expect(abs(value - expected) < 1e-9)
+    }
+    let power = TextDiversity([[1, 2], [3]], vocabularySize: 4, longest: 2, base: .power)
+    #expect(abs(power.adjusted[1] - 1) < 1e-12)
+    #expect(TextDiversity([[1]], vocabularySize: 4, longest: 2).adjusted[1] == 0)
+  }
+
+  @Test("an entropy that turns, or a mass that falls, sets off its signal, and no other")
+  func signals() {
+    var signals = OverOptimisationSignals()
+    signals.smoothing = 0
+    var found: [Set<OverOptimisationSignals.Signal>] = []
+    for (h, m) in [(2.0, 0.9), (2.2, 0.91), (2.17, 0.91), (2.1, 0.92), (2.0, 0.93)] {
+      found.append(signals.take(entropy: h, mass: m))
+    }
+    // 2.17 is within two in a hundred of 2.2; 2.1 and 2.0 are not.
+    #expect(found == [[], [], [], [], [.entropy]] && !signals.hasNoRisingPhase)
+    var falling = OverOptimisationSignals()
+    falling.smoothing = 0
+    _ = falling.take(entropy: 2, mass: 0.9)
+    #expect(falling.take(entropy: 2.3, mass: 0.86) == [])
+    #expect(falling.take(entropy: 2.6, mass: 0.85) == [.mass])
+    var onPolicy = OverOptimisationSignals()
+    onPolicy.watches = [.mass]
+    for h in [2, 1.5, 1.0, 0.5] { #expect(onPolicy.take(entropy: h, mass: 1) == []) }
+    #expect(onPolicy.hasNoRisingPhase)
+  }
+
+  @Test("edits, windows around quantiles, and shares of the smallest")
+  func measures() {
+    #expect(editDistance([1, 2, 3], [1, 2, 3]) == 0 && editDistance([], [4, 5]) == 2)
+    #expect(editDistance([1, 2, 3, 4], [2, 3, 9]) == 2)
+    let values = [5.0, 1, 4, 2, 3]
+    #expect(PreferenceSimilarity.window(values, quantile: 0, count: 2) == [1, 3])
+    #expect(PreferenceSimilarity.window(values, quantile: 1, count: 2) == [2, 0])
+    #expect(PreferenceSimilarity.window(values, quantile: 0.5, count: 3) == [3, 4, 2])
+    #expect(PreferenceSimilarity.smallest(values, share: 0.4) == [1, 3])
+  }
+
+  @Test(
+    "CHES is the inner product of sums of the states that predict a response", arguments: ["gpt2", "llama"])
+  func ches(name: String) throws {
+    let fixture = try ModelFixture(name)
+    let pairs = [
+      PreferencePair(prompt: [1, 2, 3], chosen: [4, 5, 60], rejected: [4, 60]),
+      PreferencePair(prompt: [7], chosen: [8], rejected: [9]),
+      PreferencePair(prompt: [7, 7], chosen: [8, 1], rejected: [8, 1]),
+    ]
+    let found = try fixture.model.similarities(of: pairs, endTokens: [60])
+    for (pair, similarity) in zip(pairs, found) {
+      func states(_ response: [Int]) -> Tensor {
+        let all = withoutGradient {
+          fixture.model.hiddenStates(Tensor(pair.prompt + response).unsqueeze(0))[0]
+        }
+        return all.slice(axis: 0, start: pair.prompt.count - 1).to(.double)
+      }
+      let (a, b) = (states(pair.chosen), states(pair.rejected))
+      let (n, m) = (pair.chosen.count, pair.rejected.count)
+      let first = a.slice(axis: 0, start: 0, end: n).sum(0)
+      let second = b.slice(axis: 0, start: 0, end: m).sum(0)
+      let (product, square) = ((first * second).sum().item(), first.square().sum().item())
+      #expect(abs(similarity.ches - (product - square)) < 1e-3 * max(1, square))
+      let mean = product / Double(n * m) - square / Double(n * n)
+      #expect(abs(similarity.meanCHES - mean) < 1e-3 * max(1, square))
+      let (i, j) = pair.chosen.last == 60 ? (n - 1, m - 1) : (n, m)
+      #expect(abs(similarity.lastProduct - (a[i] * b[j]).sum().item()) < 1e-2)
+    }
+    #expect(abs(found[2].ches) < 1e-6 && found[2].negativeEdit == 0)
+    let alone = try pairs.flatMap { try fixture.model.similarities(of: [$0], endTokens: [60]) }
+    for (one, other) in zip(found, alone) { #expect(abs(one.ches - other.ches) < 1e-2) }
+    let scores = try fixture.model.referenceLikelihoods(of: pairs)
+    #expect(abs(found[0].chosenLogLikelihood - scores[0, 0].item()) < 1e-4)
+  }
+}

@@ -21,10 +21,14 @@ extension PretrainedModel {
   /// A response in texts ends with the token that ends texts, where the model has one, and is made tokens by itself, so
   /// that its first token never joins the prompt's last. Conversations are written by the chat template; what the
   /// assistant says last is the response. Ties are left out like lines that say nothing.
+  /// - Parameters:
+  ///   - endsTexts: whether the token that ends texts is added to responses in texts.
+  ///   - contextLength: the most tokens of a text; the model's when `nil`.
   /// - Throws: ``LanguageError`` with file and line.
-  public func preferences(contentsOf url: URL, keys: PreferenceKeys = PreferenceKeys())
-    throws(LanguageError) -> PreferencePairs
-  {
+  public func preferences(
+    contentsOf url: URL, keys: PreferenceKeys = PreferenceKeys(), endsTexts: Bool = true,
+    contextLength: Int? = nil
+  ) throws(LanguageError) -> PreferencePairs {
     let file = url.path
     guard let data = FileManager.default.contents(atPath: file) else {
       throw LanguageError(.missing, file: file, found: "no file that can be read", expected: "JSON lines")
@@ -39,16 +43,16 @@ extension PretrainedModel {
           "one kind in a file")
       }
       kind = found.kind
-      if found.isTie { ties.append(line.number) } else { pairs.append(try pair(found)) }
+      if found.isTie { ties.append(line.number) } else { pairs.append(try pair(found, endsTexts: endsTexts)) }
     }
-    return PreferencePairs(pairs, contextLength: model.contextLength, ties: ties)
+    return PreferencePairs(pairs, contextLength: contextLength ?? model.contextLength, ties: ties)
   }
 
-  private func pair(_ line: PreferenceLine) throws(LanguageError) -> PreferencePair {
+  private func pair(_ line: PreferenceLine, endsTexts: Bool) throws(LanguageError) -> PreferencePair {
     let place = "\(line.line.file):\(line.line.number)"
     switch line.content {
     case .texts(let prompt, let chosen, let rejected):
-      let end = endTokens.prefix(1)
+      let end = endsTexts ? endTokens.prefix(1) : []
       func response(_ text: String) -> [Int] {
         text.isEmpty ? [] : tokenizer.encode(text, addingSpecialTokens: false) + end
       }
