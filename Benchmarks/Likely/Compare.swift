@@ -22,6 +22,8 @@ struct Compare: ParsableCommand {
   var rounds = 5
   @Option(help: "Only comparisons whose name contains this.")
   var only = ""
+  @Option(help: "No comparisons whose name contains this, such as bf16 where a processor has no products of it.")
+  var except: String?
 
   /// Steps of the likelihood's integration: the fewest on each side whose error is the other's or less.
   private static let likelySteps = 25
@@ -103,7 +105,9 @@ struct Compare: ParsableCommand {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let names = try machine()
     print("\(names.map { "\($0.0) \($0.1)" }.joined(separator: ", "))\n")
-    let chosen = comparisons.filter { only.isEmpty || $0.name.contains(only) }
+    let chosen = comparisons.filter { comparison in
+      (only.isEmpty || comparison.name.contains(only)) && except.map { !comparison.name.contains($0) } ?? true
+    }
     if chosen.contains(where: \.isPrepared) {
       _ = try task("prepare").run()
       _ = try peer("likelihood", "--route", "fine", "--count", "50", "--steps", "200").run()

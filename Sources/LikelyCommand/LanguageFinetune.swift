@@ -14,10 +14,7 @@ struct LanguageFinetune: TrainingCommand {
         likely lm finetune --model runs/little --data pairs.jsonl --lora 8 --out lora
       """)
 
-  @Option(
-    help: ArgumentHelp(
-      "Hugging Face folder, or run folder of `lm train`; needed unless --resume.", valueName: "folder"))
-  var model: String?
+  @OptionGroup var tuned: TunedModelArguments
 
   @Option(
     help: ArgumentHelp(
@@ -28,20 +25,6 @@ struct LanguageFinetune: TrainingCommand {
   @OptionGroup var textKeys: TextKeyArguments
 
   @OptionGroup var chatTemplate: ChatTemplateArgument
-
-  @Option(help: ArgumentHelp("Rank of a LoRA adapter; trains all weights if left out.", valueName: "rank"))
-  var lora: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "What the adapter is scaled by, over its rank; twice the rank if left out.", valueName: "x"))
-  var loraAlpha: Double?
-
-  @Option(
-    help: ArgumentHelp(
-      "Projections that the adapter changes, such as q_proj,v_proj, which it is if left out.",
-      valueName: "names"))
-  var loraTargets: String?
 
   @Option(
     help: ArgumentHelp(
@@ -63,20 +46,11 @@ struct LanguageFinetune: TrainingCommand {
   @Option(help: ArgumentHelp("Rows of packed texts a step.", valueName: "n"))
   var batch = 8
 
-  @Option(help: ArgumentHelp("Batches whose gradients are averaged for a step.", valueName: "n"))
-  var accumulate = 1
-
-  @Flag(help: "Keep little for the backward pass and compute it again: slower, in less memory.")
-  var recompute = false
-
   @Option(
     help: ArgumentHelp(
       "Learning rate of AdamW at its highest; 1e-4 if left out, 1e-3 for adapters, 0.03 for soft prompts.",
       valueName: "rate"))
   var lr: Double?
-
-  @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
-  var weightDecay = 0.0
 
   @OptionGroup var loop: TextLoopArguments
 
@@ -86,15 +60,9 @@ struct LanguageFinetune: TrainingCommand {
 
   func validate() throws {
     try requireData()
-    guard destination.resume || model != nil else {
-      throw ValidationError("Missing expected argument '--model <folder>'")
-    }
-    guard accumulate >= 1 else { throw ValidationError("--accumulate \(accumulate): at least 1") }
-    if lora == nil, loraAlpha != nil || loraTargets != nil {
-      throw ValidationError("--lora-alpha and --lora-targets: only with --lora")
-    }
-    if lora != nil, softPrompt != nil { throw ValidationError("--lora and --soft-prompt: one of the two") }
-    if lora ?? softPrompt != nil, freeze != nil {
+    try tuned.check(isResuming: destination.resume)
+    if tuned.lora != nil, softPrompt != nil { throw ValidationError("--lora and --soft-prompt: one of the two") }
+    if tuned.lora ?? softPrompt != nil, freeze != nil {
       throw ValidationError("--freeze: an adapter or a soft prompt leaves all of the model as it is")
     }
   }
@@ -103,10 +71,9 @@ struct LanguageFinetune: TrainingCommand {
     self = try resumed()
     _ = common.start()
     let records = try TextRecord.read(URL(argument: data ?? ""), keys: textKeys.keys)
-    let folder = model ?? ""
-    let loaded = try PretrainedModel(folder: URL(argument: folder))
+    let folder = tuned.model ?? ""
+    let loaded = try tuned.load(on: common.target)
     try chatTemplate.apply(to: loaded)
-    loaded.model.move(device: common.target)
     let texts = try records.flatMap { try loaded.weightedTexts($0, file: data ?? "") }
     let tuning = try FineTuning(loaded.model, texts: texts, options: options())
     let left = tuning.texts.tooLong.count + (tuning.heldOut?.tooLong.count ?? 0)
@@ -138,28 +105,19 @@ struct LanguageFinetune: TrainingCommand {
     print(isModel ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
   }
 
-  private static func names(_ text: String?) -> [String] {
-    text?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
-  }
-
   private func options() -> FineTuningOptions {
     var options = FineTuningOptions()
-    let usual = softPrompt != nil ? 0.03 : lora != nil ? 1e-3 : 1e-4
+    let usual = softPrompt != nil ? 0.03 : tuned.lora != nil ? 1e-3 : 1e-4
     (options.batchSize, options.length, options.learningRate) = (batch, length, lr ?? usual)
-    (options.softPrompt, options.checkpointsActivations) = (softPrompt, recompute)
+    (options.softPrompt, options.checkpointsActivations) = (softPrompt, tuned.recompute)
     (options.weightDecay, options.frozen, options.validationFraction) = (
-      weightDecay, Self.names(freeze), loop.validation
+      tuned.weightDecay, freeze?.listed ?? [], loop.validation
     )
-    if let lora {
-      var adapter = LowRankOptions()
-      (adapter.rank, adapter.alpha) = (lora, loraAlpha ?? 2 * Double(lora))
-      adapter.targets = Self.names(loraTargets)
-      options.adapter = adapter
-    }
+    options.adapter = tuned.adapter
     options.training = TrainingOptions(
       steps: steps, schedule: .cosine(floor: 0.1), warmUp: min(10, steps / 10), clipNorm: 1,
       validateEvery: loop.validateEvery, checkpointEvery: loop.checkpointEvery, precision: loop.precision,
-      accumulation: accumulate)
+      accumulation: tuned.accumulate)
     options.seed = common.seed
     return options
   }

@@ -59,10 +59,7 @@ struct PreferTrain: TrainingCommand {
         likely prefer train --model runs/little --data pairs.jsonl --lora 8 --out lora
       """)
 
-  @Option(
-    help: ArgumentHelp(
-      "Hugging Face folder, or run folder of `lm train`; needed unless --resume.", valueName: "folder"))
-  var model: String?
+  @OptionGroup var tuned: TunedModelArguments
 
   @Option(
     help: ArgumentHelp(
@@ -83,9 +80,6 @@ struct PreferTrain: TrainingCommand {
   @Option(help: ArgumentHelp("Pairs a step.", valueName: "n"))
   var batch = 8
 
-  @Option(help: ArgumentHelp("Batches whose gradients are averaged for a step.", valueName: "n"))
-  var accumulate = 1
-
   @Option(
     help: ArgumentHelp(
       "\(PreferenceOptions.Optimiser.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
@@ -96,15 +90,6 @@ struct PreferTrain: TrainingCommand {
       "Learning rate at its highest; 1e-5 if left out, 1e-4 for adapters.", valueName: "rate"))
   var lr: Double?
 
-  @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
-  var weightDecay = 0.0
-
-  @Option(help: ArgumentHelp("Rank of a LoRA adapter; trains all weights if left out.", valueName: "rank"))
-  var lora: Int?
-
-  @Flag(help: "Keep little for the backward pass and compute it again: slower, in less memory.")
-  var recompute = false
-
   @OptionGroup var loop: TextLoopArguments
 
   @OptionGroup var common: CommonOptions
@@ -113,10 +98,7 @@ struct PreferTrain: TrainingCommand {
 
   func validate() throws {
     try requireData()
-    guard destination.resume || model != nil else {
-      throw ValidationError("Missing expected argument '--model <folder>'")
-    }
-    guard accumulate >= 1 else { throw ValidationError("--accumulate \(accumulate): at least 1") }
+    try tuned.check(isResuming: destination.resume)
     guard epochs > 0, epochs.isFinite else { throw ValidationError("--epochs \(epochs): above 0") }
     if let steps, steps < 1 { throw ValidationError("--steps \(steps): at least 1") }
   }
@@ -125,9 +107,8 @@ struct PreferTrain: TrainingCommand {
     self = try resumed()
     _ = common.start()
     let loss = try objective.loss()
-    let folder = model ?? ""
-    let loaded = try PretrainedModel(folder: URL(argument: folder))
-    loaded.model.move(device: common.target)
+    let folder = tuned.model ?? ""
+    let loaded = try tuned.load(on: common.target)
     try chatTemplate.apply(to: loaded)
     let found = try loaded.preferences(contentsOf: URL(argument: data ?? ""))
     for sentence in found.omissions { tell("likely: left out: \(sentence)") }
@@ -178,23 +159,18 @@ struct PreferTrain: TrainingCommand {
   private func options(_ loss: PreferenceLoss, pairs: Int) -> PreferenceOptions {
     var options = PreferenceOptions()
     (options.loss, options.batchSize, options.optimiser) = (loss, batch, optimiser)
-    options.learningRate = lr ?? (lora == nil ? 1e-5 : 1e-4)
-    (options.weightDecay, options.validationFraction) = (weightDecay, loop.validation)
-    options.checkpointsActivations = recompute
-    if let lora {
-      var adapter = LowRankOptions()
-      (adapter.rank, adapter.alpha) = (lora, 2 * Double(lora))
-      options.adapter = adapter
-    }
+    options.learningRate = lr ?? (tuned.lora == nil ? 1e-5 : 1e-4)
+    (options.weightDecay, options.validationFraction) = (tuned.weightDecay, loop.validation)
+    (options.adapter, options.checkpointsActivations) = (tuned.adapter, tuned.recompute)
     let trained = pairs - Int(Double(pairs) * loop.validation)
     let steps =
       steps
-      ?? PreferenceTraining.steps(pairs: max(1, trained), epochs: epochs, batchSize: batch * accumulate)
+      ?? PreferenceTraining.steps(pairs: max(1, trained), epochs: epochs, batchSize: batch * tuned.accumulate)
     options.training = TrainingOptions(
       steps: steps, schedule: .cosine(floor: 0.1), warmUp: min(10, steps / 10), clipNorm: 1,
       validateEvery: min(loop.validateEvery, max(1, steps / 20)), checkpointEvery: loop.checkpointEvery,
       precision: loop.precision,
-      accumulation: accumulate)
+      accumulation: tuned.accumulate)
     options.seed = common.seed
     return options
   }

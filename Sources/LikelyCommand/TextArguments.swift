@@ -68,3 +68,63 @@ struct ChatTemplateArgument: ParsableArguments {
     loaded.chatTemplate = try ChatTemplate(text, file: chatTemplate, specialTokens: tokens)
   }
 }
+
+/// A model that is trained further, on the command line: which, and how much of it.
+struct TunedModelArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Hugging Face folder, or run folder of `lm train`; needed unless --resume.", valueName: "folder"))
+  var model: String?
+
+  @Option(help: ArgumentHelp("Rank of a LoRA adapter; trains all weights if left out.", valueName: "rank"))
+  var lora: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "What the adapter is scaled by, over its rank; twice the rank if left out.", valueName: "x"))
+  var loraAlpha: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Projections that the adapter changes, such as q_proj,v_proj, which it is if left out.",
+      valueName: "names"))
+  var loraTargets: String?
+
+  @Option(help: ArgumentHelp("Batches whose gradients are averaged for a step.", valueName: "n"))
+  var accumulate = 1
+
+  @Option(help: ArgumentHelp("Weight decay of AdamW.", valueName: "rate"))
+  var weightDecay = 0.0
+
+  @Flag(help: "Keep little for the backward pass and compute it again: slower, in less memory.")
+  var recompute = false
+
+  func check(isResuming: Bool) throws {
+    guard isResuming || model != nil else {
+      throw ValidationError("Missing expected argument '--model <folder>'")
+    }
+    guard accumulate >= 1 else { throw ValidationError("--accumulate \(accumulate): at least 1") }
+    if lora == nil, loraAlpha != nil || loraTargets != nil {
+      throw ValidationError("--lora-alpha and --lora-targets: only with --lora")
+    }
+  }
+
+  func load(on device: Device) throws -> PretrainedModel {
+    let loaded = try PretrainedModel(folder: URL(argument: model ?? ""))
+    loaded.model.move(device: device)
+    return loaded
+  }
+
+  var adapter: LowRankOptions? {
+    guard let lora else { return nil }
+    var adapter = LowRankOptions()
+    (adapter.rank, adapter.alpha) = (lora, loraAlpha ?? 2 * Double(lora))
+    adapter.targets = loraTargets?.listed ?? []
+    return adapter
+  }
+}
+
+extension String {
+  /// What stands between commas, without the spaces around it.
+  var listed: [String] { split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
+}

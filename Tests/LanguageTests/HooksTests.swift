@@ -73,6 +73,31 @@ struct HooksTests {
     }
   }
 
+  @Test("in scoring, slots are those of every text alone, whatever it shares with others")
+  func scoring() throws {
+    let fixture = try ModelFixture("llama")
+    var hooks = Hooks()
+    hooks.scale(head: 1, layer: 0, by: 0, slots: 3..<5)
+    hooks.scale(head: 0, layer: 1, by: 0, slots: 1..<2)
+    let rows = (0..<3).map { Array(fixture.tokens[$0].integers) }
+    let items = [
+      ScoringItem(prompt: Array(rows[1].prefix(4)), continuations: [[5, 6, 7], [8, 9], Array(rows[1][4...])]),
+      ScoringItem(prompt: Array(rows[1].prefix(4)) + [2], continuations: [[3, 3]]),
+      ScoringItem(prompt: [rows[0][0]], continuations: [Array(rows[0][1...])]),
+    ]
+    let together = try fixture.model.withHooks(hooks) { try fixture.model.score(items) }
+    for (item, scores) in zip(items, together) {
+      for (continuation, score) in zip(item.continuations, scores) {
+        let text = Tensor(item.prompt + continuation).unsqueeze(0)
+        let logs = withoutGradient {
+          fixture.model.withHooks(hooks) { fixture.model.logits(text)[0].logSoftmax(-1) }
+        }
+        let expected = continuation.indices.map { logs[item.prompt.count - 1 + $0, continuation[$0]].item() }
+        #expect(zip(score.tokenLogProbabilities, expected).allSatisfy { abs($0 - $1) < 1e-4 })
+      }
+    }
+  }
+
   @Test("a stream that is put back from another text makes the rest of the model give its logits")
   func replacing() throws {
     let fixture = try ModelFixture("qwen2")

@@ -38,6 +38,16 @@ struct ContinuationText {
 }
 
 extension Transformer: ContinuationScoring {
+  /// Rows that share what texts begin with; where hooks are, a row a text, since they count slots from its beginning.
+  func trees(of texts: [[Int]]) -> [PrefixTree] {
+    guard hooks != nil else { return PrefixTree.forest(of: texts, width: configuration.width) }
+    return texts.enumerated().map { number, text in
+      var tree = PrefixTree()
+      tree.add(text, number: number)
+      return tree
+    }
+  }
+
   /// log p of every token of the continuations, `[targets]` in the batch's order, differentiable, and the hidden states
   /// `[targets, width]` that predict them.
   func logProbabilities(_ batch: ContinuationBatch) -> (values: Tensor, hidden: Tensor) {
@@ -57,8 +67,7 @@ extension Transformer: ContinuationScoring {
   public func tokenLogProbabilities(of items: [ScoringItem]) -> Tensor {
     let texts = ContinuationText.all(of: items)
     guard !texts.isEmpty else { return .zeros([0]) }
-    let batch = ContinuationBatch(
-      PrefixTree.forest(of: texts.map(\.read), width: configuration.width), of: texts)
+    let batch = ContinuationBatch(trees(of: texts.map(\.read)), of: texts)
     let values = logProbabilities(batch).values
     // From the batch's order to that of the items.
     let order = batch.trees.paths.map(\.text)
@@ -82,7 +91,7 @@ extension Transformer: ContinuationScoring {
   public func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]? {
     guard !positionsDependOnLength else { return nil }
     let texts = ContinuationText.all(of: items)
-    let trees = PrefixTree.forest(of: texts.map(\.read), width: configuration.width)
+    let trees = trees(of: texts.map(\.read))
     let slots = trees.reduce(0) { $0 + $1.count }
     var results = items.map { item in
       item.continuations.map { _ in SequenceScore(tokenLogProbabilities: []) }

@@ -39,7 +39,7 @@ public final class TextClassifier: Module {
   /// Hidden states of texts in their order, at the slots that `chosen` takes from a text's own.
   private func hiddenStates(of texts: [[Int]], at chosen: ([Int]) -> [Int]) -> Tensor {
     precondition(!texts.isEmpty && texts.allSatisfy { !$0.isEmpty }, "TextClassifier: a text of no tokens")
-    let batch = TreeBatch(PrefixTree.forest(of: texts, width: transformer.configuration.width))
+    let batch = TreeBatch(transformer.trees(of: texts))
     let hidden = transformer.hiddenStates(batch.tokens, reach: batch.reach, positions: batch.positions)
     let paths = batch.paths.sorted { $0.text < $1.text }
     let slots = Tensor(paths.flatMap { chosen($0.slots) })
