@@ -6,14 +6,14 @@ SWIFT_FILES := Sources Tests Benchmarks Package.swift
 SEED ?= 0
 SCALE ?= quick
 
-.PHONY: help setup build test tour format lint bench docs reproduce clean
+.PHONY: help setup build test tour format lint bench parity docs reproduce clean
 
 help:
 	@echo 'make tour       set up, build, and run the main job end to end into runs/tour'
 	@echo 'make test       set up, build, and run the tests'
 	@echo 'make build      set up and build the program and its tests'
 	@echo 'make reproduce  run every reproduction and decide its claims (SCALE=quick|laptop|paper SEED=n)'
-	@echo 'make bench      time the same work here and in the peers'
+	@echo 'make bench      compare results (make parity) and times of the same work here and in the peers'
 	@echo 'make docs       write the documentation of the library into docs-out'
 	@echo 'make format     format the sources; make lint refuses what is not formatted'
 	@echo 'make clean      remove what was built and run; .deps stays'
@@ -34,9 +34,14 @@ tour: build
 reproduce: build
 	cd $(ROOT) && $(LIKELY) reproduce all --scale $(SCALE) --seed $(SEED)
 
-bench: build
-	@$(ROOT)/scripts/peers
+bench: parity
 	cd $(ROOT) && Benchmarks/run
+
+parity: build
+	@$(ROOT)/scripts/peers
+	cd $(ROOT) && .deps/peers/bin/python Benchmarks/peers/folder_parity.py --likely .build/release/likely \
+	  --models Tests/LanguageTests/Fixtures/models
+	cd $(ROOT) && .deps/peers/bin/python Benchmarks/peers/tokenizer_parity.py --data $${LIKELY_DATA:-$$HOME/.cache/likely}
 
 docs: build
 	@$(ROOT)/scripts/docs
