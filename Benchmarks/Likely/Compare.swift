@@ -22,7 +22,8 @@ struct Compare: ParsableCommand {
   var rounds = 5
   @Option(help: "Only comparisons whose name contains this.")
   var only = ""
-  @Option(help: "No comparisons whose name contains this, such as bf16 where a processor has no products of it.")
+  @Option(
+    help: "No comparisons whose name contains this, such as bf16.")
   var except: String?
 
   /// Steps of the likelihood's integration: the fewest on each side whose error is the other's or less.

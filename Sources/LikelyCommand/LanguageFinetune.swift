@@ -61,7 +61,9 @@ struct LanguageFinetune: TrainingCommand {
   func validate() throws {
     try requireData()
     try tuned.check(isResuming: destination.resume)
-    if tuned.lora != nil, softPrompt != nil { throw ValidationError("--lora and --soft-prompt: one of the two") }
+    if tuned.lora != nil, softPrompt != nil {
+      throw ValidationError("--lora and --soft-prompt: one of the two")
+    }
     if tuned.lora ?? softPrompt != nil, freeze != nil {
       throw ValidationError("--freeze: an adapter or a soft prompt leaves all of the model as it is")
     }

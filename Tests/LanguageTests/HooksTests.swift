@@ -81,7 +81,8 @@ struct HooksTests {
     hooks.scale(head: 0, layer: 1, by: 0, slots: 1..<2)
     let rows = (0..<3).map { Array(fixture.tokens[$0].integers) }
     let items = [
-      ScoringItem(prompt: Array(rows[1].prefix(4)), continuations: [[5, 6, 7], [8, 9], Array(rows[1][4...])]),
+      ScoringItem(
+        prompt: Array(rows[1].prefix(4)), continuations: [[5, 6, 7], [8, 9], Array(rows[1][4...])]),
       ScoringItem(prompt: Array(rows[1].prefix(4)) + [2], continuations: [[3, 3]]),
       ScoringItem(prompt: [rows[0][0]], continuations: [Array(rows[0][1...])]),
     ]
