@@ -9,7 +9,7 @@ struct PreferCommand: ParsableCommand {
     abstract: "Preferences: aligns a language model with pairs of responses of which one is preferred.",
     discussion: """
       Example:
-        likely prefer train --model runs/little --data pairs.jsonl --out runs/dpo
+        likely prefer train --model runs/little --data prefs.jsonl --out runs/dpo
       """,
     subcommands: [PreferTrain.self, PreferScore.self, PreferFilter.self])
 }
@@ -55,8 +55,8 @@ struct PreferTrain: TrainingCommand {
       "Trains a model on preferences: all weights, or a LoRA adapter; shows displacement as it happens.",
     discussion: """
       Example:
-        likely prefer train --model runs/little --data pairs.jsonl --out runs/dpo
-        likely prefer train --model runs/little --data pairs.jsonl --lora 8 --out lora
+        likely prefer train --model runs/little --data prefs.jsonl --out runs/dpo
+        likely prefer train --model runs/little --data prefs.jsonl --lora 8 --out lora
       """)
 
   @OptionGroup var tuned: TunedModelArguments
@@ -70,6 +70,12 @@ struct PreferTrain: TrainingCommand {
   @OptionGroup var chatTemplate: ChatTemplateArgument
 
   @OptionGroup var objective: ObjectiveArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "Keeps what the reference says of the pairs in this file, for other trainings of the same model.",
+      valueName: "file"))
+  var reference: String?
 
   @Option(help: ArgumentHelp("Passes over the pairs.", valueName: "n"))
   var epochs = 1.0
@@ -90,6 +96,11 @@ struct PreferTrain: TrainingCommand {
       "Learning rate at its highest; 1e-5 if left out, 1e-4 for adapters.", valueName: "rate"))
   var lr: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Signs at which training ends, between commas: entropy (it turns), mass (it falls).", valueName: "signs"))
+  var stopOn: String?
+
   @OptionGroup var loop: TextLoopArguments
 
   @OptionGroup var common: CommonOptions
@@ -100,6 +111,9 @@ struct PreferTrain: TrainingCommand {
     try requireData()
     try tuned.check(isResuming: destination.resume)
     guard epochs > 0, epochs.isFinite else { throw ValidationError("--epochs \(epochs): above 0") }
+    for name in stopOn?.listed ?? [] where OverOptimisationSignals.Signal(rawValue: name) == nil {
+      throw ValidationError("--stop-on \(name): entropy or mass, or both with a comma")
+    }
     if let steps, steps < 1 { throw ValidationError("--steps \(steps): at least 1") }
   }
 
@@ -113,10 +127,22 @@ struct PreferTrain: TrainingCommand {
     let found = try loaded.preferences(contentsOf: URL(argument: data ?? ""))
     for sentence in found.omissions { tell("likely: left out: \(sentence)") }
     let options = options(loss, pairs: found.pairs.count)
-    let training = try PreferenceTraining(loaded.model, pairs: found.pairs, options: options)
+    let known = try reference.map {
+      try ReferenceCache(url: URL(argument: $0)).likelihoods(of: found.pairs, under: loaded.model)
+    }
+    let training = try PreferenceTraining(
+      loaded.model, pairs: found.pairs, options: options, reference: known)
     let before = try training.monitor.read(loaded.model)
+    var signals = OverOptimisationSignals()
+    signals.watches = Set((stopOn?.listed ?? []).compactMap(OverOptimisationSignals.Signal.init))
+    _ = signals.take(entropy: before.topEntropy, mass: before.topMass)
     let (run, result) = try train(steps: options.training.steps) {
-      try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3)
+      try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3) { step, reading in
+        let fired = signals.take(entropy: reading.topEntropy, mass: reading.topMass)
+        guard !fired.isEmpty else { return false }
+        tell("likely: step \(step): \(fired.map(\.rawValue).sorted().joined(separator: " and ")): training ends")
+        return true
+      }
     }
     if let adapter = training.adapter {
       try adapter.write(to: run.url, base: folder, configuration: loaded.model.configuration)

@@ -12,7 +12,7 @@ struct PreferScore: ParsableCommand {
     abstract: "Says of every pair how alike the model finds its responses: which will make it unlearn.",
     discussion: """
       Example:
-        likely prefer score runs/little --data pairs.jsonl --out scores.jsonl
+        likely prefer score runs/little --data prefs.jsonl --out scores.jsonl
       """)
 
   @OptionGroup var model: LanguageModelArgument
@@ -76,8 +76,8 @@ struct PreferFilter: ParsableCommand {
     abstract: "Writes the pairs whose responses are least alike, or those around a quantile.",
     discussion: """
       Example:
-        likely prefer score runs/little --data pairs.jsonl --out scores.jsonl
-        likely prefer filter --data pairs.jsonl --scores scores.jsonl --out few.jsonl
+        likely prefer score runs/little --data prefs.jsonl --out scores.jsonl
+        likely prefer filter --data prefs.jsonl --scores scores.jsonl --out few.jsonl
       """)
 
   @Option(help: ArgumentHelp("The pairs that were scored.", valueName: "file.jsonl"))

@@ -161,6 +161,25 @@ struct PreferenceTests {
     }
   }
 
+  @Test("a reference that is kept is read again, and refused for another model or other pairs")
+  func cache() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let cache = ReferenceCache(url: folder.appendingPathComponent("reference.safetensors"))
+    let model = try ModelFixture("llama").model
+    let found = try cache.likelihoods(of: toyPairs(), under: model)
+    #expect(found.isEqual(to: try model.referenceLikelihoods(of: toyPairs())))
+    #expect(try cache.likelihoods(of: toyPairs(), under: ModelFixture("llama").model).isEqual(to: found))
+    var others = toyPairs()
+    others[3].chosen[0] += 1
+    let pairs = #expect(throws: LanguageError.self) { try cache.likelihoods(of: others, under: model) }
+    #expect(pairs?.place == "pairs" && pairs?.found == "likelihoods of other pairs")
+    model.scaleHead(0, layer: 0, by: 0.9)
+    let weights = #expect(throws: LanguageError.self) { try cache.likelihoods(of: toyPairs(), under: model) }
+    #expect(weights?.found == "likelihoods of another model")
+  }
+
   @Test("what observes the training may end it")
   func stopping() throws {
     let fixture = try ModelFixture("llama")

@@ -45,7 +45,7 @@ import Testing
     // A later option wins, so that the printed one stays under test.
     let fewer = [
       "train": ["--steps", "2", "--width", "8", "--depth", "1", "--batch", "16", "--quiet"],
-      "finetune": ["--steps", "2", "--quiet"],
+      "finetune": ["--steps", "2", "--quiet"], "prefer train": ["--steps", "2", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
       "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
       "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],
@@ -61,6 +61,9 @@ import Testing
       let pair = #"{"prompt": "the cat", "response": " sat on"}"# + "\n"
       try Data(String(repeating: pair, count: 20).utf8).write(
         to: folder.appending(path: "pairs.jsonl"))
+      let preference = #"{"prompt": "the ", "chosen": "cat", "rejected": "mat"}"# + "\n"
+      try Data(String(repeating: preference, count: 20).utf8).write(
+        to: folder.appending(path: "prefs.jsonl"))
       try Data(String(repeating: "the cat sat on the mat\n", count: 60).utf8).write(
         to: folder.appending(path: "notes.txt"))
       var done: Set<String> = []
@@ -74,7 +77,8 @@ import Testing
             let out = try #require(words.firstIndex(of: "--out").flatMap { words.dropFirst($0 + 1).first })
             try? FileManager.default.removeItem(at: folder.appending(path: out))
           }
-          let options = words.dropFirst().first.flatMap { fewer[$0] } ?? []
+          let verb = words.dropFirst().first ?? ""
+          let options = fewer["\(words[0]) \(verb)"] ?? fewer[verb] ?? []
           let outcome = try Program.run(words + options, in: folder)
           #expect(outcome.status == 0, "\(example): \(outcome.error)")
         }
