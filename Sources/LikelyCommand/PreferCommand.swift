@@ -98,7 +98,8 @@ struct PreferTrain: TrainingCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Signs at which training ends, between commas: entropy (it turns), mass (it falls).", valueName: "signs"))
+      "Signs at which training ends, between commas: entropy (it turns), mass (it falls).", valueName: "signs"
+    ))
   var stopOn: String?
 
   @OptionGroup var loop: TextLoopArguments
@@ -140,7 +141,8 @@ struct PreferTrain: TrainingCommand {
       try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3) { step, reading in
         let fired = signals.take(entropy: reading.topEntropy, mass: reading.topMass)
         guard !fired.isEmpty else { return false }
-        tell("likely: step \(step): \(fired.map(\.rawValue).sorted().joined(separator: " and ")): training ends")
+        tell(
+          "likely: step \(step): \(fired.map(\.rawValue).sorted().joined(separator: " and ")): training ends")
         return true
       }
     }
