@@ -1,5 +1,6 @@
-// What a few rows need at a time, such as one token of a text: there libtorch's operations take longer to begin than to
-// do, so that each of these is one loop over memory. Nothing is recorded; rows do not depend on threads or neighbours.
+// Loops over rows of floats. For one or two rows, such as one token of a text, libtorch's operations take longer to begin
+// than to do; gates and log-probabilities of many rows are one pass over memory where libtorch's operations make several.
+// Nothing is recorded, and no row depends on threads or neighbours.
 #include "rows.hpp"
 
 #include <algorithm>
