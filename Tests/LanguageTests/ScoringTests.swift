@@ -42,6 +42,29 @@ struct ScoringTests {
     }
   }
 
+  @Test("where angles depend on a text's length, every text is scored by itself, however many there are")
+  func dynamicAngles() throws {
+    let fixture = try ModelFixture("llama_dynamic")
+    let items = items(fixture)
+    let scores = try fixture.model.score(items, hiddenStates: true)
+    var all: [Double] = []
+    for (item, found) in zip(items, scores) {
+      for (continuation, score) in zip(item.continuations, found) where !continuation.isEmpty {
+        // The last token is only predicted.
+        let text = Tensor(item.prompt + continuation.dropLast()).unsqueeze(0)
+        let logs = withoutGradient { fixture.model.logits(text)[0].logSoftmax(-1) }
+        let expected = continuation.indices.map { logs[item.prompt.count - 1 + $0, continuation[$0]].item() }
+        #expect(zip(score.tokenLogProbabilities, expected).allSatisfy { abs($0 - $1) < 1e-4 })
+        #expect(score.hiddenStates?.shape == [continuation.count, 24])
+        all += expected
+      }
+    }
+    let tokens = withoutGradient { fixture.model.tokenLogProbabilities(of: items) }
+    #expect(largestDifference(tokens, Tensor(all)) < 1e-4)
+    let pair = PreferencePair(prompt: [1], chosen: [2], rejected: [3, 4])
+    #expect(try fixture.model.similarities(of: [pair])[0].ches.isFinite)
+  }
+
   @Test("an item with more continuations than a row takes is split")
   func manyContinuations() throws {
     let fixture = try ModelFixture("llama")

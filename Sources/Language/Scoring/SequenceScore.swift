@@ -33,9 +33,8 @@ public struct ScoringItem: Sendable, Hashable {
 
 /// A language model that finds log-probabilities of continuations faster than by the logits of whole texts.
 public protocol ContinuationScoring: LanguageModel {
-  /// Scores of items that ``LanguageModel/score(_:tokensPerBatch:hiddenStates:)`` has checked, in their order; `nil` where
-  /// texts cannot go through the model together.
-  func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]?
+  /// Scores of items that ``LanguageModel/score(_:tokensPerBatch:hiddenStates:)`` has checked, in their order.
+  func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]
 }
 
 extension LanguageModel {
@@ -77,10 +76,8 @@ extension LanguageModel {
       }
     }
     return withoutGradient {
-      if let fast = self as? any ContinuationScoring,
-        let scores = fast.scores(of: items, tokensPerBatch: tokensPerBatch, hiddenStates: hiddenStates)
-      {
-        return scores
+      if let fast = self as? any ContinuationScoring {
+        return fast.scores(of: items, tokensPerBatch: tokensPerBatch, hiddenStates: hiddenStates)
       }
       return items.map { item in
         item.continuations.map { SequenceScore(tokenLogProbabilities: direct(item.prompt, $0)) }

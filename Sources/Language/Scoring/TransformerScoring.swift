@@ -38,9 +38,12 @@ struct ContinuationText {
 }
 
 extension Transformer: ContinuationScoring {
-  /// Rows that share what texts begin with; where hooks are, a row a text, since they count slots from its beginning.
+  /// Rows that share what texts begin with; a row a text where hooks are, since they count slots from its beginning, and
+  /// where angles depend on a text's length.
   func trees(of texts: [[Int]]) -> [PrefixTree] {
-    guard hooks != nil else { return PrefixTree.forest(of: texts, width: configuration.width) }
+    guard hooks != nil || positionsDependOnLength else {
+      return PrefixTree.forest(of: texts, width: configuration.width)
+    }
     return texts.enumerated().map { number, text in
       var tree = PrefixTree()
       tree.add(text, number: number)
@@ -67,6 +70,10 @@ extension Transformer: ContinuationScoring {
   public func tokenLogProbabilities(of items: [ScoringItem]) -> Tensor {
     let texts = ContinuationText.all(of: items)
     guard !texts.isEmpty else { return .zeros([0]) }
+    if positionsDependOnLength, texts.count > 1 {
+      let alone = texts.map { ScoringItem(prompt: $0.prompt, continuations: [$0.continuation]) }
+      return .concatenate(alone.map { tokenLogProbabilities(of: [$0]) })
+    }
     let batch = ContinuationBatch(trees(of: texts.map(\.read)), of: texts)
     let values = logProbabilities(batch).values
     // From the batch's order to that of the items.
@@ -88,8 +95,7 @@ extension Transformer: ContinuationScoring {
     return tokenLogProbabilities(of: items).sumsOfRuns(lengths)
   }
 
-  public func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]]? {
-    guard !positionsDependOnLength else { return nil }
+  public func scores(of items: [ScoringItem], tokensPerBatch: Int, hiddenStates: Bool) -> [[SequenceScore]] {
     let texts = ContinuationText.all(of: items)
     let trees = trees(of: texts.map(\.read))
     let slots = trees.reduce(0) { $0 + $1.count }
@@ -97,7 +103,8 @@ extension Transformer: ContinuationScoring {
       item.continuations.map { _ in SequenceScore(tokenLogProbabilities: []) }
     }
     func scoreAll() {
-      for trees in PrefixTree.batches(trees, slots: tokensPerBatch) {
+      // Texts whose angles depend on their length go through the model by themselves.
+      for trees in PrefixTree.batches(trees, slots: positionsDependOnLength ? 0 : tokensPerBatch) {
         let batch = ContinuationBatch(trees, of: texts)
         let (found, states) = logProbabilities(batch)
         let values = found.doubles

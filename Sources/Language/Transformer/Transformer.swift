@@ -29,7 +29,7 @@ public final class Transformer: Module, LanguageModel {
   private let rotary: RotaryTable?
   var hooks: Hooks?
   /// Whether training keeps of every block only what goes into it, and computes the rest again for the backward pass:
-  /// about a third more time for much less memory (Chen et al. 2016).
+  /// about one more forward pass of time for much less memory (Chen et al. 2016).
   public var checkpointsActivations = false
 
   /// A model with fresh weights: normal with the configuration's deviation, those that write to the residual stream
