@@ -66,7 +66,8 @@ let package = Package(
     room("Generative", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", numerics]),
     room("Language", ["Files", "Torch", "Report", "Probability", "Sampling", "Training", numerics]),
     room(
-      "Reproductions", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative"]),
+      "Reproductions",
+      ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Language", numerics]),
     room(
       "Likely",
       [
