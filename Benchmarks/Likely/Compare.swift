@@ -54,6 +54,13 @@ struct Compare: ParsableCommand {
         name: "language, \(name)\(mixed ? ", bf16" : "")", likely: added(task("language")),
         peer: added(peer("language")), bar: bar, isPrepared: false)
     }
+    func preference(_ work: String, beside peerWork: String? = nil, _ name: String, _ bar: Bar)
+      -> Comparison
+    {
+      Comparison(
+        name: "preference, \(name)", likely: task("preference", "--task", work),
+        peer: peer("preference", "--task", peerWork ?? work), bar: bar, isPrepared: false)
+    }
     let mine = task("likelihood", "--steps", "\(Self.likelySteps)")
     let help = Side(name: "likely --help", command: [likely, "--help"])
     return [
@@ -92,6 +99,12 @@ struct Compare: ParsableCommand {
       language("tokenize", "tokeniser", .faster(1)),
       language("greedy", "greedy", .none, mixed: true), language("batch", "batch of 16", .none, mixed: true),
       language("train", "training", .none, mixed: true), language("score", "scoring", .none, mixed: true),
+      preference("dpo", "DPO step", .faster(2)),
+      preference("dpo-kept", "DPO step, reference kept", .none),
+      preference("orpo", "ORPO step", .faster(2)),
+      preference("asft", beside: "orpo", "ASFT step beside ORPO's", .faster(2)),
+      preference("reference", "reference", .faster(3)), preference("ches", "CHES", .faster(4)),
+      preference("follow-up", "follow-ups", .faster(20)),
       Comparison(
         name: "start, linking libtorch", likely: help, peer: Side(name: "C++", command: [startup]),
         bar: .within(0.1), isPrepared: false),
@@ -114,7 +127,10 @@ struct Compare: ParsableCommand {
       _ = try peer("likelihood", "--route", "fine", "--count", "50", "--steps", "200").run()
     }
 
-    if chosen.contains(where: { $0.name.hasPrefix("language") }) { _ = try task("language-prepare").run() }
+    let readsModel = ["language", "preference"]
+    if chosen.contains(where: { comparison in readsModel.contains { comparison.name.hasPrefix($0) } }) {
+      _ = try task("language-prepare").run()
+    }
 
     print(row(["", "Likely", "peer", "ratio", "fastest", "CPU", "bar", ""]))
     var outcomes: [Comparison.Outcome] = []
@@ -246,14 +262,18 @@ struct Compare: ParsableCommand {
             : "scoring runs at \(Int(rate)) GFLOP/s, \(share) % of the \(Int(peak)) GFLOP/s of a 2048³ product"
         ))
     }
-    for outcome in outcomes where outcome.comparison.name.hasPrefix("language, training") {
+    let watched = ["language, training": 0.7, "preference, DPO step": 0.5]
+    for outcome in outcomes {
+      guard let bar = watched.first(where: { outcome.comparison.name.hasPrefix($0.key) })?.value else {
+        continue
+      }
       let (mine, theirs) = (
         outcome.median(outcome.likely, "megabytes"), outcome.median(outcome.peer, "megabytes")
       )
       remarks.append(
         (
           "share of memory, \(outcome.comparison.name)", mine / theirs,
-          "\(outcome.comparison.name): peak memory \(Int(mine)) MB, peer \(Int(theirs)) MB, ratio \(formatNumber(mine / theirs)) (bar 0.7)"
+          "\(outcome.comparison.name): peak memory \(Int(mine)) MB, peer \(Int(theirs)) MB, ratio \(formatNumber(mine / theirs)) (bar \(bar))"
         ))
     }
     if outcomes.contains(where: { $0.comparison.name.hasPrefix("likelihood") }) {

@@ -11,11 +11,15 @@ struct PreferCommand: ParsableCommand {
       Example:
         likely prefer train --model runs/little --data prefs.jsonl --out runs/dpo
       """,
-    subcommands: [PreferTrain.self, PreferScore.self, PreferFilter.self])
+    subcommands: [
+      PreferTrain.self, PreferScore.self, PreferFilter.self, PreferProbe.self, PreferMonitor.self,
+      PreferReward.self, PreferMine.self, PreferMetrics.self,
+    ])
 }
 
 extension PreferenceLoss.Preset: ExpressibleByArgument {}
 extension PreferenceOptions.Optimiser: ExpressibleByArgument {}
+extension PreferenceAggregation: ExpressibleByArgument {}
 
 /// An objective, on the command line.
 struct ObjectiveArguments: ParsableArguments {
@@ -77,6 +81,20 @@ struct PreferTrain: TrainingCommand {
       valueName: "file"))
   var reference: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "What is compared: sequence (sums), token (place by place), or padded-token.", valueName: "kind"))
+  var aggregate = PreferenceAggregation.sequence
+
+  @Option(
+    help: ArgumentHelp(
+      "Scores of `critical-tokens score`: a rejected token counts 1 less its score.", valueName: "file.jsonl")
+  )
+  var weights: String?
+
+  @Flag(help: "With --weights, tokens of the preferred response count their scores.")
+  var weighsChosen = false
+
   @Option(help: ArgumentHelp("Passes over the pairs.", valueName: "n"))
   var epochs = 1.0
 
@@ -102,6 +120,11 @@ struct PreferTrain: TrainingCommand {
     ))
   var stopOn: String?
 
+  @OptionGroup var judging: JudgeArguments
+
+  @Flag(help: "Leave the model with the highest win rate, in place of the smallest objective.")
+  var keepBestWin = false
+
   @OptionGroup var loop: TextLoopArguments
 
   @OptionGroup var common: CommonOptions
@@ -116,34 +139,52 @@ struct PreferTrain: TrainingCommand {
       throw ValidationError("--stop-on \(name): entropy or mass, or both with a comma")
     }
     if let steps, steps < 1 { throw ValidationError("--steps \(steps): at least 1") }
+    guard !keepBestWin || judging.judge != nil else {
+      throw ValidationError("--keep-best-win: needs --judge, which tells who wins")
+    }
+    guard !weighsChosen || weights != nil else {
+      throw ValidationError("--weighs-chosen: only with --weights")
+    }
   }
 
   mutating func run() throws {
     self = try resumed()
-    _ = common.start()
+    let random = common.start()
     let loss = try objective.loss()
     let folder = tuned.model ?? ""
     let loaded = try tuned.load(on: common.target)
     try chatTemplate.apply(to: loaded)
     let found = try loaded.preferences(contentsOf: URL(argument: data ?? ""))
     for sentence in found.omissions { tell("likely: left out: \(sentence)") }
-    let options = options(loss, pairs: found.pairs.count)
-    let known = try reference.map {
-      try ReferenceCache(url: URL(argument: $0)).likelihoods(of: found.pairs, under: loaded.model)
+    var pairs = found.pairs
+    if let weights {
+      pairs = try TokenScores(contentsOf: URL(argument: weights)).weighted(
+        pairs, endTokens: Set(loaded.endTokens), weighsChosen: weighsChosen, file: weights)
     }
-    let training = try PreferenceTraining(
-      loaded.model, pairs: found.pairs, options: options, reference: known)
+    let options = options(loss, pairs: pairs.count)
+    let known = try reference.map {
+      try ReferenceCache(url: URL(argument: $0)).likelihoods(of: pairs, under: loaded.model)
+    }
+    let policy = try judging.monitor(initial: loaded, random: random.split("judged"), device: common.target)
+    let written = try policy?.read(loaded.model)
+    let training = try PreferenceTraining(loaded.model, pairs: pairs, options: options, reference: known)
     let before = try training.monitor.read(loaded.model)
     var signals = OverOptimisationSignals()
     signals.watches = Set((stopOn?.listed ?? []).compactMap(OverOptimisationSignals.Signal.init))
-    _ = signals.take(entropy: before.topEntropy, mass: before.topMass)
+    _ = signals.take(
+      entropy: written?.topEntropy ?? before.topEntropy, mass: written?.topMass ?? before.topMass)
+    let keepsBestWin = keepBestWin
     let (run, result) = try train(steps: options.training.steps) {
-      try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3) { step, reading in
-        let fired = signals.take(entropy: reading.topEntropy, mass: reading.topMass)
-        guard !fired.isEmpty else { return false }
+      try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3) { step, reading, observation in
+        let written = try policy?.read(loaded.model)
+        observation.metrics += written?.metrics ?? []
+        if keepsBestWin, let win = written?.win { observation.value = -win.value }
+        let fired = signals.take(
+          entropy: written?.topEntropy ?? reading.topEntropy, mass: written?.topMass ?? reading.topMass)
+        guard !fired.isEmpty else { return }
         tell(
           "likely: step \(step): \(fired.map(\.rawValue).sorted().joined(separator: " and ")): training ends")
-        return true
+        observation.stops = true
       }
     }
     if let adapter = training.adapter {
@@ -158,6 +199,9 @@ struct PreferTrain: TrainingCommand {
     let watched = training.monitor.pairs.count < training.pairs.count || loop.validation > 0
     print(
       Self.table(before, after, title: "\(training.monitor.pairs.count) \(watched ? "watched" : "") pairs"))
+    if let policy, let written {
+      print(Self.table(written, try policy.read(loaded.model), responses: policy.prompts.count))
+    }
     if after.displaced > 0.5 {
       print(
         "\(formatNumber(100 * after.displaced)) % of the preferred responses became less likely (displacement): "
@@ -174,12 +218,31 @@ struct PreferTrain: TrainingCommand {
       ("share of the preferred that fell", \.displaced), ("entropy of the top tokens, bits", \.topEntropy),
       ("mass of the top tokens", \.topMass),
     ]
+    return table(rows.map { ($0, before[keyPath: $1], after[keyPath: $1]) }, title: title)
+  }
+
+  static func table(_ before: PolicyReading, _ after: PolicyReading, responses: Int) -> String {
+    func row(_ name: String, _ value: (PolicyReading) -> Double?) -> (String, Double, Double)? {
+      guard let first = value(before), let second = value(after) else { return nil }
+      return (name, first, second)
+    }
+    let rows = [
+      row("win rate", { $0.win?.value }), row("its standard error", { $0.win?.standardError }),
+      row("reward", { $0.reward?.value }), row("divergence from the beginning", { $0.divergence?.value }),
+      row("entropy of the top tokens, bits", { $0.topEntropy }),
+      row("mass of the top tokens", { $0.topMass }),
+      row("adjusted distinct n-grams", { $0.diversity }), row("tokens a response", { $0.length }),
+    ]
+    return table(rows.compactMap { $0 }, title: "\(responses) drawn responses")
+  }
+
+  private static func table(_ rows: [(String, Double, Double)], title: String) -> String {
     let width = rows.map(\.0.count).max() ?? 0
     func padded(_ text: String, _ width: Int) -> String {
       text + String(repeating: " ", count: max(0, width - text.count))
     }
-    let lines = rows.map { name, path in
-      "  \(padded(name, width))  \(padded(formatNumber(before[keyPath: path]), 10))  \(formatNumber(after[keyPath: path]))"
+    let lines = rows.map { name, before, after in
+      "  \(padded(name, width))  \(padded(formatNumber(before), 10))  \(formatNumber(after))"
     }
     return (["\(padded(title, width + 2))  \(padded("before", 10))  after"] + lines).joined(separator: "\n")
   }
@@ -187,6 +250,7 @@ struct PreferTrain: TrainingCommand {
   private func options(_ loss: PreferenceLoss, pairs: Int) -> PreferenceOptions {
     var options = PreferenceOptions()
     (options.loss, options.batchSize, options.optimiser) = (loss, batch, optimiser)
+    options.aggregation = aggregate
     options.learningRate = lr ?? (tuned.lora == nil ? 1e-5 : 1e-4)
     (options.weightDecay, options.validationFraction) = (tuned.weightDecay, loop.validation)
     (options.adapter, options.checkpointsActivations) = (tuned.adapter, tuned.recompute)

@@ -67,6 +67,8 @@ public struct ExperimentOutcome: Sendable {
 public enum Experiments {
   public static let all: [any Experiment.Type] = [
     StochasticInterpolants.self, FeynmanKacSteering.self, FeynmanKacCorrectors.self,
+    LikelihoodDisplacement.self, LikelihoodOveroptimisation.self, AlignedSupervisedFineTuning.self,
+    CriticalTokens.self, FollowUpLikelihood.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -144,5 +146,20 @@ public enum Methods {
     Method(
       slug: "fk-correctors", command: "likely correct",
       summary: "annealed, guided and multiplied diffusion models, drawn exactly"),
+    Method(
+      slug: "likelihood-displacement", command: "likely prefer score",
+      summary: "which preferences make the preferred response itself less likely"),
+    Method(
+      slug: "likelihood-overoptimisation", command: "likely prefer train",
+      summary: "when training on preferences begins to harm what a model writes"),
+    Method(
+      slug: "follow-up-reward", command: "likely prefer reward",
+      summary: "rewards without labels, from what a user would say next"),
+    Method(
+      slug: "critical-tokens", command: "likely critical-tokens",
+      summary: "the tokens that doom a solution, and alignment that weighs them"),
+    Method(
+      slug: "asft", command: "likely prefer train",
+      summary: "alignment by absolute likelihoods, without a reference"),
   ]
 }

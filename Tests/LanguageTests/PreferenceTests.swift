@@ -144,10 +144,7 @@ struct PreferenceTests {
     let before = try training.monitor.read(fixture.model)
     #expect(abs(before.margin) < 1e-4 && abs(before.chosenChange) < 1e-4)
     var steps: [Int] = []
-    let result = try training.fit { step, _ in
-      steps.append(step)
-      return false
-    }
+    let result = try training.fit { step, _, _ in steps.append(step) }
     let after = try training.monitor.read(fixture.model)
     #expect(result.steps == 40 && steps == [10, 20, 30, 40])
     #expect(after.loss < before.loss && after.margin > 1)
@@ -180,13 +177,16 @@ struct PreferenceTests {
     #expect(weights?.found == "likelihoods of another model")
   }
 
-  @Test("what observes the training may end it")
+  @Test("what observes the training may end it, or say which model was the best")
   func stopping() throws {
     let fixture = try ModelFixture("llama")
     var options = PreferenceOptions()
     options.training = TrainingOptions(steps: 40, validateEvery: 10)
     let training = try PreferenceTraining(fixture.model, pairs: toyPairs(), options: options)
-    let result = try training.fit { step, _ in step == 20 }
-    #expect(result.steps == 20 && result.stoppedEarly)
+    let result = try training.fit { step, _, observation in
+      observation.value = step == 10 ? 0 : 1
+      observation.stops = step == 20
+    }
+    #expect(result.steps == 20 && result.stoppedEarly && result.best?.step == 10)
   }
 }

@@ -46,6 +46,8 @@ import Testing
     let fewer = [
       "train": ["--steps", "2", "--width", "8", "--depth", "1", "--batch", "16", "--quiet"],
       "finetune": ["--steps", "2", "--quiet"], "prefer train": ["--steps", "2", "--quiet"],
+      "prefer mine": ["--tokens", "8"], "critical-tokens sample": ["--tokens", "8"],
+      "critical-tokens rollouts": ["--tokens", "16", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
       "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
       "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],
@@ -64,6 +66,9 @@ import Testing
       let preference = #"{"prompt": "the ", "chosen": "cat", "rejected": "mat"}"# + "\n"
       try Data(String(repeating: preference, count: 20).utf8).write(
         to: folder.appending(path: "prefs.jsonl"))
+      try Data(#"{"prompt": "the ", "answer": 1}"#.utf8).write(to: folder.appending(path: "asked.jsonl"))
+      let solved = [1, 2].map { #"{"prompt": "the ", "response": "cat \#($0)", "answer": 1}"# + "\n" }
+      try Data(solved.joined().utf8).write(to: folder.appending(path: "solved.jsonl"))
       try Data(String(repeating: "the cat sat on the mat\n", count: 60).utf8).write(
         to: folder.appending(path: "notes.txt"))
       var done: Set<String> = []

@@ -2,7 +2,7 @@ import Files
 import Foundation
 
 /// A line of a JSON-lines file, which is an object.
-struct JSONLine {
+package struct JSONLine {
   let file: String
   /// From 1.
   let number: Int
@@ -11,7 +11,7 @@ struct JSONLine {
   /// Reads a file line by line; lines of spaces are passed over.
   ///
   /// - Throws: ``LanguageError`` with the file and line of what is broken.
-  static func forEach(
+  package static func forEach(
     in data: Data, file: String, _ body: (JSONLine) throws(LanguageError) -> Void
   ) throws(LanguageError) {
     var isEmpty = true
@@ -40,22 +40,37 @@ struct JSONLine {
     self.fields = fields
   }
 
-  func failure(_ found: String, _ expected: String) -> LanguageError {
+  package func failure(_ found: String, _ expected: String) -> LanguageError {
     LanguageError(.malformed, file: "\(file):\(number)", found: found, expected: expected)
   }
 
   /// The keys that are there, for messages.
-  var keys: String { "the keys \(fields.map(\.key).joined(separator: ", "))" }
+  package var keys: String { "the keys \(fields.map(\.key).joined(separator: ", "))" }
 
-  subscript(key: String) -> ExactJSON? { fields.first { $0.key == key }?.value }
+  package subscript(key: String) -> ExactJSON? { fields.first { $0.key == key }?.value }
 
   /// `nil` where the key is not there.
-  func text(_ key: String) throws(LanguageError) -> String? {
+  package func text(_ key: String) throws(LanguageError) -> String? {
     switch self[key] {
     case nil: return nil
     case .string(let text)?: return text
     default: throw failure("\"\(key)\" that is no string", "a string")
     }
+  }
+
+  /// A list of texts, at least one.
+  func texts(_ value: ExactJSON, key: String) throws(LanguageError) -> [String] {
+    guard case .array(let elements) = value, !elements.isEmpty else {
+      throw failure("\"\(key)\" that is no list", "a list of texts")
+    }
+    var texts: [String] = []
+    for element in elements {
+      guard case .string(let text) = element else {
+        throw failure("\"\(key)\" with an element that is no text", "texts")
+      }
+      texts.append(text)
+    }
+    return texts
   }
 
   /// A list of messages.

@@ -23,6 +23,11 @@ public struct PreferencePair: Sendable, Hashable {
     (self.chosenWeights, self.rejectedWeights) = (chosenWeights, rejectedWeights)
   }
 
+  /// The pair with every token counting alike.
+  public var unweighted: PreferencePair {
+    PreferencePair(line: line, prompt: prompt, chosen: chosen, rejected: rejected)
+  }
+
   var item: ScoringItem { ScoringItem(prompt: prompt, continuations: [chosen, rejected]) }
 
   /// Tokens of the longer text.

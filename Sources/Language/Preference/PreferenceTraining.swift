@@ -4,27 +4,47 @@ import Training
 /// How a model is trained on preferences.
 public struct PreferenceOptions: Sendable, Hashable {
   public var loss = PreferenceLoss.preset(.dpo)
+  /// What the objective compares.
+  public var aggregation = PreferenceAggregation.sequence
   /// Pairs a step.
   public var batchSize = 8
   public var optimiser = Optimiser.adam
   public var learningRate = 1e-5
   /// Of AdamW.
   public var weightDecay = 0.0
+  /// How slowly AdamW forgets squares of gradients, β₂ in [0, 1); β₁ is 0.9.
+  public var squareDecay = 0.95
   /// A low-rank adapter in place of all weights.
   public var adapter: LowRankOptions?
   public var training = TrainingOptions(
     steps: 200, schedule: .cosine(floor: 0.1), warmUp: 10, clipNorm: 1, validateEvery: 50)
-  /// The share of pairs, the last of them, that is held out; the monitor reads them, or the first hundred that are
-  /// trained on where none are.
+  /// The share of pairs, the last of them, that is held out; the monitor reads them, or the first that are trained on
+  /// where none are.
   public var validationFraction = 0.1
+  /// How many of these.
+  public var watchedPairs = 100
   public var checkpointsActivations = false
   public var seed: UInt64 = 0
 
   public enum Optimiser: String, Sendable, Hashable, CaseIterable, Codable {
-    /// AdamW, β = (0.9, 0.95).
+    /// AdamW.
     case adam
     /// Without momentum or correction of its start (α = 0.99).
     case rmsprop
+
+    /// - Parameters:
+    ///   - weightDecay: of AdamW, like its β₂.
+    public func make(
+      _ parameters: [Parameter], learningRate: Double, weightDecay: Double = 0, squareDecay: Double = 0.95
+    ) -> any Torch.Optimiser {
+      switch self {
+      case .adam:
+        Adam(
+          parameters, learningRate: learningRate, betas: (0.9, squareDecay), weightDecay: weightDecay,
+          decoupled: true)
+      case .rmsprop: RMSProp(parameters, learningRate: learningRate)
+      }
+    }
   }
 
   public init() {}
@@ -41,14 +61,17 @@ public struct PreferenceOptions: Sendable, Hashable {
     try require(batchSize >= 1, "batch", batchSize, "at least 1")
     try require(learningRate > 0 && learningRate.isFinite, "lr", learningRate, "a positive number")
     try require(weightDecay >= 0, "weight decay", weightDecay, "at least 0")
+    try require((0..<1).contains(squareDecay), "square decay", squareDecay, "a number in [0, 1)")
     try require(training.steps >= 1, "steps", training.steps, "at least 1")
     try require((0..<1).contains(validationFraction), "validation", validationFraction, "a share in [0, 1)")
+    try require(watchedPairs >= 1, "watched pairs", watchedPairs, "at least 1")
   }
 }
 
 /// Trains a transformer on pairs of responses of which one is preferred: all its weights, or a low-rank adapter.
 ///
-/// The reference is the model as it is at the beginning; what it says of every pair is found once, before the first step.
+/// The reference is the model as it is at the beginning; what it says of every pair is found once, before the first step,
+/// where the objective asks for it.
 public struct PreferenceTraining {
   public let options: PreferenceOptions
   public let model: Transformer
@@ -56,8 +79,10 @@ public struct PreferenceTraining {
   public let adapter: LowRankAdapter?
   public let pairs: [PreferencePair]
   public let monitor: PreferenceMonitor
-  /// `[pairs, 2]`, of the pairs that are trained on.
-  private let reference: Tensor
+  /// `[pairs, 2]`, of the pairs that are trained on; `nil` where the objective needs none.
+  private let reference: Tensor?
+  /// ln π_ref of every token of every pair, where places are compared.
+  private let referenceTokens: [[Double]]
   private let random: RandomSource
 
   /// - Parameter reference: log-likelihoods of all pairs under the reference, `[pairs, 2]`; found here when `nil`.
@@ -74,15 +99,25 @@ public struct PreferenceTraining {
     }
     (self.model, self.options) = (model, options)
     random = RandomSource(seed: options.seed)
-    let known: Tensor
-    if let reference { known = reference } else { known = try model.referenceLikelihoods(of: all) }
-    precondition(known.shape == [all.count, 2], "PreferenceTraining: a reference of other pairs")
+    let watched = held > 0 ? count..<all.count : 0..<min(options.watchedPairs, count)
+    let watchedPairs = Array(all[watched])
     pairs = Array(all[..<count])
-    self.reference = known.slice(axis: 0, start: 0, end: count)
-    let watched = held > 0 ? count..<all.count : 0..<min(100, count)
-    monitor = PreferenceMonitor(
-      Array(all[watched]), loss: options.loss,
-      initial: known.slice(axis: 0, start: watched.lowerBound, end: watched.upperBound))
+    // Without a use for the reference nothing but what is watched is read before training.
+    var known = reference
+    if known == nil, options.loss.needsReference { known = try model.referenceLikelihoods(of: all) }
+    precondition(
+      known.map { $0.shape == [all.count, 2] } ?? true, "PreferenceTraining: a reference of other pairs")
+    self.reference = known?.slice(axis: 0, start: 0, end: count)
+    referenceTokens =
+      options.aggregation == .sequence || !options.loss.needsReference
+      ? [] : try model.score(pairs.map(\.item)).map { $0.flatMap(\.tokenLogProbabilities) }
+    let initial: Tensor
+    if let known {
+      initial = known.slice(axis: 0, start: watched.lowerBound, end: watched.upperBound)
+    } else {
+      initial = try model.referenceLikelihoods(of: watchedPairs)
+    }
+    monitor = PreferenceMonitor(watchedPairs, loss: options.loss, initial: initial)
     if let own = options.adapter {
       var stream = random.split("adapter")
       let adapter = try LowRankAdapter(for: model, options: own, using: &stream)
@@ -105,14 +140,18 @@ public struct PreferenceTraining {
   ///
   /// - Parameters:
   ///   - run: where checkpoints and metrics go.
-  ///   - observing: told every reading of the monitor, and may stop the training.
+  ///   - observing: told every reading of the monitor; may stop the training, add metrics, or say by another value which
+  ///     model is the best, the one that is left behind.
   /// - Throws: `TrainingError`, storage errors.
   public func fit(
     run: RunFolder? = nil, resuming: Bool = false, progress: ProgressLine? = nil,
-    interruption: Interruption? = nil, observing: ((_ step: Int, PreferenceReading) throws -> Bool)? = nil
+    interruption: Interruption? = nil,
+    observing: ((_ step: Int, PreferenceReading, inout Observation) throws -> Void)? = nil
   ) throws -> TrainingResult {
     let module: Module = adapter ?? model
-    let optimiser = makeOptimiser(module.trainableParameters)
+    let optimiser = options.optimiser.make(
+      module.trainableParameters, learningRate: options.learningRate, weightDecay: options.weightDecay,
+      squareDecay: options.squareDecay)
     let trainer = Trainer(
       module, optimiser: optimiser, options: options.training, random: random.split("steps"), run: run,
       progress: progress, interruption: interruption)
@@ -123,23 +162,24 @@ public struct PreferenceTraining {
       resuming: resuming,
       observing: { step in
         let reading = try options.training.precision.run { try monitor.read(model) }
-        let stops = try observing?(step, reading) ?? false
-        return Observation(value: reading.loss, metrics: reading.metrics, stops: stops)
+        var observation = Observation(value: reading.loss, metrics: reading.metrics)
+        try observing?(step, reading, &observation)
+        return observation
       },
-      loss: { step, _ in
-        let chosen = rows.batch(at: step)[0]
-        let batch = chosen.integers.map { pairs[$0] }
-        return options.loss(model.likelihoods(of: batch, reference: reference.select(axis: 0, chosen))).mean()
-      })
+      loss: { step, _ in loss(of: rows.batch(at: step)[0]) })
   }
 
-  private func makeOptimiser(_ parameters: [Parameter]) -> any Torch.Optimiser {
-    switch options.optimiser {
-    case .adam:
-      Adam(
-        parameters, learningRate: options.learningRate, betas: (0.9, 0.95),
-        weightDecay: options.weightDecay, decoupled: true)
-    case .rmsprop: RMSProp(parameters, learningRate: options.learningRate)
+  /// The mean objective of some of the pairs.
+  private func loss(of chosen: Tensor) -> Tensor {
+    let places = chosen.integers
+    let batch = places.map { pairs[$0] }
+    if options.aggregation == .sequence {
+      return options.loss(model.likelihoods(of: batch, reference: reference?.select(axis: 0, chosen))).mean()
     }
+    let known = referenceTokens.isEmpty ? nil : Tensor(places.flatMap { referenceTokens[$0] })
+    return options.loss.tokenwise(
+      model.tokenLogProbabilities(of: batch.map(\.item)), reference: known, pairs: batch,
+      aggregation: options.aggregation
+    ).mean()
   }
 }

@@ -91,6 +91,11 @@ public struct PackedTexts: Sendable {
 }
 
 extension Transformer {
+  /// −Σ w log p/Σ w over texts, a scalar, differentiable; what training on texts descends on.
+  public func loss(of texts: [WeightedText]) -> Tensor {
+    loss(packed: PackedTexts(texts, length: max(1, (texts.map(\.tokens.count).max() ?? 0) - 1)).tensors)
+  }
+
   /// −Σ w log p/Σ w over rows of ``PackedTexts``, a scalar; 0 where no weight is.
   func loss(packed rows: [Tensor]) -> Tensor {
     let device = embedding.weight.value.device

@@ -77,6 +77,15 @@ public final class Transformer: Module, LanguageModel {
         width, configuration.vocabularySize, bias: false, deviation: deviation)
   }
 
+  /// A model of its own with the same weights, without what is attached to this one.
+  public func copy() throws -> Transformer {
+    var unused = RandomSource(seed: 0)
+    let copy = try Transformer(configuration, using: &unused)
+    copy.move(device: embedding.weight.value.device)
+    try copy.load(Dictionary(uniqueKeysWithValues: state().map { ($0.name, $0.tensor) }))
+    return copy
+  }
+
   public var vocabularySize: Int { configuration.vocabularySize }
   public var contextLength: Int? {
     positionsDependOnLength ? nil : configuration.contextLength - (softPrompt?.tokens ?? 0)

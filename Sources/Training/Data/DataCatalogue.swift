@@ -49,6 +49,9 @@ public enum DataCatalogue {
   private static let scikitLearn =
     "https://raw.githubusercontent.com/scikit-learn/scikit-learn/1.5.2/sklearn/datasets/data"
 
+  private static let criticalTokens =
+    "https://raw.githubusercontent.com/chenzhiling9954/Critical-Tokens-Matter/main/src/input"
+
   /// All data sets, by name.
   public static let dataSets: [DataSet] = [
     DataSet(
@@ -76,6 +79,13 @@ public enum DataCatalogue {
         header: .absent, label: .position(65),
         names: (0..<8).flatMap { row in (0..<8).map { "pixel \(row) \($0)" } } + ["digit"])),
     DataSet(
+      name: "gsm8k-solutions",
+      summary: "1,319 grade-school problems with worked solutions and their answers (JSON lines)",
+      path: "critical-tokens/GSM8K_test.jsonl", size: 937_759,
+      sha256: "c9e1cdc26c905d2f8a8be970c3dfe42e3d1cfdfdc6a05fc88ee686ef63709597", licence: "MIT",
+      source: "OpenAI's grade-school-math, as Critical-Tokens-Matter (Apache-2.0) ships it",
+      url: "\(criticalTokens)/GSM8K_test.jsonl", options: TableOptions()),
+    DataSet(
       name: "iris", summary: "150 iris flowers with 4 measurements, and the species", path: "small/iris.csv",
       size: 2_734, sha256: "f13ffa8fdd56fd8e6c8d16d4081a3fbd3114bcd0aae4256c43205169cd9d1449",
       licence: "CC BY 4.0", source: "UCI Machine Learning Repository (Fisher), as scikit-learn ships it",
@@ -84,10 +94,24 @@ public enum DataCatalogue {
         header: .absent, skippedLines: 1, label: .position(5),
         names: ["sepal length", "sepal width", "petal length", "petal width", "species"])),
     DataSet(
+      name: "math-solutions",
+      summary: "500 solutions of competition problems by eight models, with the answers (JSON lines)",
+      path: "critical-tokens/MATH_test.jsonl", size: 454_497,
+      sha256: "d9895f4276f80a418c2ce1caf7df566a47a7a23e70bade48d0f30b6fe0140cdf", licence: "MIT",
+      source: "Hendrycks et al., MATH, as Critical-Tokens-Matter (Apache-2.0) ships it",
+      url: "\(criticalTokens)/MATH_test.jsonl", options: TableOptions()),
+    DataSet(
       name: "mnist-test", summary: "10,000 handwritten digits of 28×28 grey levels (IDX)",
       path: "mnist/t10k-images-idx3-ubyte.gz", size: nil, sha256: nil, licence: "CC BY-SA 3.0",
       source: "LeCun, Cortes, Burges; mirror of fgnt on GitHub, about 1.65 MB",
       url: "https://raw.githubusercontent.com/fgnt/mnist/master/t10k-images-idx3-ubyte.gz",
+      options: TableOptions()),
+    DataSet(
+      name: "persona", summary: "1,000 statements that a ruthless person would make or not make (JSON lines)",
+      path: "persona/ends-justify-means.jsonl", size: 360_082,
+      sha256: "30e2f6cc53395203e296d08549b86ed441e0c3194cbf4ba3b7a61dda521358f4", licence: "CC BY 4.0",
+      source: "Anthropic's model-written evaluations on GitHub",
+      url: "https://raw.githubusercontent.com/anthropics/evals/main/persona/ends-justify-means.jsonl",
       options: TableOptions()),
     DataSet(
       name: "tinyshakespeare", summary: "1,115,394 characters of Shakespeare's plays (a text, not a table)",
