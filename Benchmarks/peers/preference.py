@@ -39,6 +39,8 @@ def finish(timer, value):
 
 def step(trainer, inputs):
     """A step as the trainer makes it, without its logging."""
+    # What `train` sets before the first step.
+    trainer.current_gradient_accumulation_steps = 1
     optimizer = torch.optim.AdamW(trainer.model.parameters(), lr=1e-5, betas=(0.9, 0.95), weight_decay=0.0)
 
     def run():

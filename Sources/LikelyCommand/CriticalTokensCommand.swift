@@ -99,7 +99,7 @@ struct CriticalSample: ParsableCommand {
     abstract: "Draws solutions to questions and judges their answers.",
     discussion: """
       Example:
-        likely critical-tokens sample runs/little --data asked.jsonl --n 4 --out s.jsonl
+        likely critical-tokens sample runs/little --data asked.jsonl --out s.jsonl
       """)
 
   @OptionGroup var model: LanguageModelArgument

@@ -11,7 +11,7 @@ struct CriticalRollout: ParsableCommand {
       "Continues wrong solutions from every token, finds where success is lost, and tries other tokens.",
     discussion: """
       Example:
-        likely critical-tokens rollouts runs/little --data solved.jsonl --n 4 --out r.jsonl
+        likely critical-tokens rollouts runs/little --data solved.jsonl --out r.jsonl
       """)
 
   @OptionGroup var model: LanguageModelArgument
@@ -116,7 +116,9 @@ struct CriticalScore: ParsableCommand {
       "Scores tokens by two models, one of right and one of wrong solutions: low where a token dooms.",
     discussion: """
       Example:
-        likely critical-tokens score runs/little runs/little --data prefs.jsonl --out s.jsonl
+        likely lm finetune --model runs/little --data pairs.jsonl --out right
+        likely lm finetune --model runs/little --data pairs.jsonl --out wrong
+        likely critical-tokens score right wrong --data prefs.jsonl --out s.jsonl
       """)
 
   @Argument(help: ArgumentHelp("Model tuned on right solutions.", valueName: "positive"))

@@ -7,9 +7,11 @@ enum JudgeKind {
   case length
   case classifier(TextClassifier, Tokenizer)
   case followUps(FollowUpReward)
+  /// ln π(y)/π_ref(y).
+  case implicit(PretrainedModel, PretrainedModel)
   case command(ExternalProcess)
 
-  /// `length`, `model:FOLDER`, `follow-up:FOLDER` or `command:PROGRAM`.
+  /// `length`, `model:FOLDER`, `implicit:POLICY,REFERENCE`, `follow-up:FOLDER` or `command:PROGRAM`.
   init(_ text: String, option: String, timeLimit: Double, device: Device) throws {
     func rest(_ prefix: String) -> String? {
       guard text.hasPrefix(prefix) else { return nil }
@@ -33,11 +35,16 @@ enum JudgeKind {
       scorer.model.move(device: device)
       if scorer.chatTemplate == nil { scorer.chatTemplate = .plain(specialTokens: scorer.specialTokenTexts) }
       self = .followUps(try FollowUpReward(scorer: scorer))
+    } else if let folders = rest("implicit:")?.listed, folders.count == 2 {
+      let models = try folders.map { try PretrainedModel(folder: URL(argument: $0)) }
+      for model in models { model.model.move(device: device) }
+      self = .implicit(models[0], models[1])
     } else if let program = rest("command:"), !program.isEmpty {
       self = .command(ExternalProcess(program, timeLimit: timeLimit))
     } else {
       throw UsageError(
-        "\(option) \(text): length, model:FOLDER, follow-up:FOLDER or command:PROGRAM is expected")
+        "\(option) \(text): length, model:FOLDER, implicit:POLICY,REFERENCE, follow-up:FOLDER or command:PROGRAM is expected"
+      )
     }
   }
 
@@ -48,6 +55,14 @@ enum JudgeKind {
     case .classifier(let classifier, let tokenizer):
       let texts = zip(prompts, responses).map { tokenizer.encode($0 + $1) }
       return withoutGradient { classifier.scores(of: texts).squeeze(1).doubles }
+    case .implicit(let policy, let reference):
+      let items = try zip(prompts, responses).map { prompt, response in
+        ScoringItem(
+          prompt: try policy.promptTokens(prompt),
+          continuations: [policy.tokenizer.encode(response, addingSpecialTokens: false)])
+      }
+      let values = try [policy, reference].map { try $0.model.score(items).map { $0[0].logLikelihood } }
+      return zip(values[0], values[1]).map(-)
     case .followUps(let reward):
       let dialogues = zip(prompts, responses).map {
         [ChatMessage(role: "user", content: $0), ChatMessage(role: "assistant", content: $1)]

@@ -13,13 +13,14 @@ struct PreferCommand: ParsableCommand {
       """,
     subcommands: [
       PreferTrain.self, PreferScore.self, PreferFilter.self, PreferProbe.self, PreferMonitor.self,
-      PreferReward.self, PreferMine.self, PreferMetrics.self,
+      PreferReward.self, PreferMine.self, PreferMetrics.self, PreferCompare.self,
     ])
 }
 
 extension PreferenceLoss.Preset: ExpressibleByArgument {}
 extension PreferenceOptions.Optimiser: ExpressibleByArgument {}
 extension PreferenceAggregation: ExpressibleByArgument {}
+extension ResponseScore: ExpressibleByArgument {}
 
 /// An objective, on the command line.
 struct ObjectiveArguments: ParsableArguments {
@@ -38,6 +39,17 @@ struct ObjectiveArguments: ParsableArguments {
       valueName: "λ"))
   var lambda: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Ranks by another score: \(ResponseScore.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "score"))
+  var score: ResponseScore?
+
+  @Option(
+    help: ArgumentHelp(
+      "Weight of the likelihood of the preferred response, whatever the method.", valueName: "x"))
+  var likelihood: Double?
+
   @Option(help: ArgumentHelp("Margin of pairwise rankings.", valueName: "γ"))
   var margin: Double?
 
@@ -45,7 +57,14 @@ struct ObjectiveArguments: ParsableArguments {
   var smoothing = 0.0
 
   func loss() throws -> PreferenceLoss {
-    let loss = PreferenceLoss.preset(method, beta: beta, weight: lambda, margin: margin, smoothing: smoothing)
+    try loss(method)
+  }
+
+  /// Of another method with the same parameters.
+  func loss(_ method: PreferenceLoss.Preset) throws -> PreferenceLoss {
+    var loss = PreferenceLoss.preset(method, beta: beta, weight: lambda, margin: margin, smoothing: smoothing)
+    if let score { loss.score = score }
+    if let likelihood { loss.likelihoodWeight = likelihood }
     try loss.validate()
     return loss
   }
@@ -80,6 +99,11 @@ struct PreferTrain: TrainingCommand {
       "Keeps what the reference says of the pairs in this file, for other trainings of the same model.",
       valueName: "file"))
   var reference: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Another model as the reference; the model itself, as it begins, if left out.", valueName: "folder"))
+  var referenceModel: String?
 
   @Option(
     help: ArgumentHelp(
@@ -162,9 +186,7 @@ struct PreferTrain: TrainingCommand {
         pairs, endTokens: Set(loaded.endTokens), weighsChosen: weighsChosen, file: weights)
     }
     let options = options(loss, pairs: pairs.count)
-    let known = try reference.map {
-      try ReferenceCache(url: URL(argument: $0)).likelihoods(of: pairs, under: loaded.model)
-    }
+    let known = try references(pairs, loaded)
     let policy = try judging.monitor(initial: loaded, random: random.split("judged"), device: common.target)
     let written = try policy?.read(loaded.model)
     let training = try PreferenceTraining(loaded.model, pairs: pairs, options: options, reference: known)
@@ -202,6 +224,14 @@ struct PreferTrain: TrainingCommand {
     if let policy, let written {
       print(Self.table(written, try policy.read(loaded.model), responses: policy.prompts.count))
     }
+    let gained = training.monitor.gainers(loaded.model, count: 5)
+    if !gained.isEmpty {
+      let names = gained.map { gainer in
+        let text = loaded.tokenizer.decode([gainer.token]).replacingOccurrences(of: "\n", with: "\\n")
+        return "\"\(text)\" +\(formatNumber(gainer.gain))"
+      }
+      print("tokens that gained where preferred ones are due: \(names.joined(separator: ", "))")
+    }
     if after.displaced > 0.5 {
       print(
         "\(formatNumber(100 * after.displaced)) % of the preferred responses became less likely (displacement): "
@@ -211,12 +241,31 @@ struct PreferTrain: TrainingCommand {
       training.adapter == nil ? "model: \(destination.out)" : "adapter: \(destination.out), for \(folder)")
   }
 
+  /// What the reference says of pairs, where it is kept or is another model; `nil` for what training finds itself.
+  private func references(_ pairs: [PreferencePair], _ loaded: PretrainedModel) throws -> Tensor? {
+    guard reference != nil || referenceModel != nil else { return nil }
+    var model = loaded.model
+    if let referenceModel {
+      let other = try PretrainedModel(folder: URL(argument: referenceModel))
+      guard other.model.vocabularySize == model.vocabularySize else {
+        throw LanguageError(
+          .badValue, file: referenceModel, place: "vocabulary", found: "\(other.model.vocabularySize) tokens",
+          expected: "the \(model.vocabularySize) of the model that is trained")
+      }
+      other.model.move(device: common.target)
+      model = other.model
+    }
+    guard let reference else { return try model.referenceLikelihoods(of: pairs) }
+    return try ReferenceCache(url: URL(argument: reference)).likelihoods(of: pairs, under: model)
+  }
+
   static func table(_ before: PreferenceReading, _ after: PreferenceReading, title: String) -> String {
     let rows: [(String, KeyPath<PreferenceReading, Double>)] = [
       ("objective", \.loss), ("log-likelihood of the preferred", \.chosen), ("of the others", \.rejected),
       ("margin since the beginning", \.margin), ("share ranked right", \.accuracy),
       ("share of the preferred that fell", \.displaced), ("entropy of the top tokens, bits", \.topEntropy),
       ("mass of the top tokens", \.topMass),
+      ("similarity of the responses, ln-ches", \.similarity),
     ]
     return table(rows.map { ($0, before[keyPath: $1], after[keyPath: $1]) }, title: title)
   }

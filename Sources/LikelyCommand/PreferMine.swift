@@ -10,7 +10,7 @@ struct PreferMine: ParsableCommand {
       "Makes preferences from a model's own responses: of several, the best and the worst by a reward.",
     discussion: """
       Example:
-        likely prefer mine runs/little --prompts asked.jsonl --reward length --out m.jsonl
+        likely prefer mine runs/little --prompts asked.jsonl --out mined.jsonl
       """)
 
   @OptionGroup var model: LanguageModelArgument

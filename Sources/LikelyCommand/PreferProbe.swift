@@ -10,7 +10,7 @@ struct PreferProbe: ParsableCommand {
     abstract: "Trains on one preference between two tokens, and shows where the probability goes.",
     discussion: """
       Example:
-        likely prefer probe runs/little --prompt the --chosen c --rejected m --steps 20
+        likely prefer probe runs/little --prompt the --chosen c --rejected m
       """)
 
   @OptionGroup var model: LanguageModelArgument

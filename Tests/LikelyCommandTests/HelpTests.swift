@@ -46,8 +46,10 @@ import Testing
     let fewer = [
       "train": ["--steps", "2", "--width", "8", "--depth", "1", "--batch", "16", "--quiet"],
       "finetune": ["--steps", "2", "--quiet"], "prefer train": ["--steps", "2", "--quiet"],
-      "prefer mine": ["--tokens", "8"], "critical-tokens sample": ["--tokens", "8"],
-      "critical-tokens rollouts": ["--tokens", "16", "--quiet"],
+      "prefer mine": ["--tokens", "8"], "prefer probe": ["--steps", "10"],
+      "prefer compare": ["--methods", "asft,dpo", "--quiet"],
+      "critical-tokens sample": ["--tokens", "8", "--n", "4"],
+      "critical-tokens rollouts": ["--tokens", "16", "--n", "4", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
       "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
       "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],

@@ -25,6 +25,8 @@ public struct PreferenceReading: Sendable, Hashable {
   /// themselves, and their probability together.
   public var topEntropy: Double
   public var topMass: Double
+  /// Mean CHES of means over the pairs; see ``PreferenceSimilarity/meanCHES``.
+  public var similarity: Double
 
   /// Name and value, in the order in which they are logged.
   public var metrics: [(name: String, value: Double)] {
@@ -32,7 +34,7 @@ public struct PreferenceReading: Sendable, Hashable {
       ("chosen", chosen), ("rejected", rejected), ("chosen_per_token", chosenPerToken),
       ("rejected_per_token", rejectedPerToken), ("margin", margin), ("accuracy", accuracy),
       ("chosen_change", chosenChange), ("displaced", displaced), ("top_entropy", topEntropy),
-      ("top_mass", topMass),
+      ("top_mass", topMass), ("ln_ches", similarity),
     ]
   }
 }
@@ -45,12 +47,43 @@ public struct PreferenceMonitor {
   public var topTokens = 10
   /// Log-likelihoods `[pairs, 2]` at the beginning, in `Double`.
   private let initial: Tensor
+  /// Mean law of the tokens of the preferred responses at the beginning, `[vocabulary]`, where it was asked for.
+  private var initialLaw: Tensor?
 
   /// - Parameter initial: weighted log-likelihoods under the model before training; see
   ///   ``Transformer/referenceLikelihoods(of:tokensPerBatch:)``.
   public init(_ pairs: [PreferencePair], loss: PreferenceLoss, initial: Tensor) {
     precondition(initial.shape == [pairs.count, 2], "PreferenceMonitor: likelihoods of other pairs")
     (self.pairs, self.loss, self.initial) = (pairs, loss, initial.to(device: .cpu))
+  }
+
+  /// Remembers which tokens the model finds probable where preferred ones are due, for ``gainers(_:count:)``.
+  ///
+  /// - Throws: ``LanguageError`` where a pair does not fit the model.
+  public mutating func remember(_ model: Transformer) throws(LanguageError) {
+    initialLaw = try meanLaw(model)
+  }
+
+  /// The tokens whose mean probability, where preferred tokens are due, grew most since ``remember(_:)``: where the mass
+  /// went.
+  public func gainers(_ model: Transformer, count: Int) -> [(token: Int, gain: Double)] {
+    guard let initialLaw, let now = try? meanLaw(model) else { return [] }
+    let (gains, tokens) = (now - initialLaw).top(min(count, now.count))
+    return zip(tokens.integers, gains.doubles).filter { $0.1 > 0 }.map { ($0.0, $0.1) }
+  }
+
+  private func meanLaw(_ model: Transformer) throws(LanguageError) -> Tensor {
+    let items = pairs.map { ScoringItem(prompt: $0.prompt, continuations: [$0.chosen]) }
+    let states = try model.score(items, hiddenStates: true).compactMap { $0[0].hiddenStates }
+    return withoutGradient {
+      let all = Tensor.concatenate(states)
+      var sum = Tensor.zeros([model.vocabularySize], dtype: .double)
+      for start in stride(from: 0, to: all.size(0), by: 1024) {
+        let rows = all.slice(axis: 0, start: start, end: min(start + 1024, all.size(0)))
+        sum = sum + model.logits(hidden: rows).to(.float).softmax(-1).to(.double).sum(0).to(device: .cpu)
+      }
+      return sum / Double(all.size(0))
+    }
   }
 
   /// - Throws: ``LanguageError`` where a pair does not fit the model.
@@ -78,7 +111,16 @@ public struct PreferenceMonitor {
       rejectedPerToken: side(perToken, 1).mean().item(),
       margin: (side(change, 0) - side(change, 1)).mean().item(), accuracy: wins.mean().item(),
       chosenChange: side(change, 0).mean().item(),
-      displaced: (side(change, 0) .< 0).to(.double).mean().item(), topEntropy: top.entropy, topMass: top.mass)
+      displaced: (side(change, 0) .< 0).to(.double).mean().item(), topEntropy: top.entropy,
+      topMass: top.mass, similarity: similarity(scores))
+  }
+
+  private func similarity(_ scores: [[SequenceScore]]) -> Double {
+    let values = scores.map { sides in
+      let means = sides.map { $0.hiddenStates!.to(.double).mean(0) }
+      return (means[0] * (means[1] - means[0])).sum()
+    }
+    return Tensor.stack(values).mean().item()
   }
 
   private func topStatistics(_ model: Transformer, _ hidden: [Tensor]) -> (entropy: Double, mass: Double) {

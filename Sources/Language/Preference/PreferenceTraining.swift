@@ -1,3 +1,6 @@
+import Files
+import Foundation
+import Report
 import Torch
 import Training
 
@@ -78,7 +81,7 @@ public struct PreferenceTraining {
   /// What is trained where it is not the model itself; attached from here on.
   public let adapter: LowRankAdapter?
   public let pairs: [PreferencePair]
-  public let monitor: PreferenceMonitor
+  public private(set) var monitor: PreferenceMonitor
   /// `[pairs, 2]`, of the pairs that are trained on; `nil` where the objective needs none.
   private let reference: Tensor?
   /// ln π_ref of every token of every pair, where places are compared.
@@ -118,6 +121,7 @@ public struct PreferenceTraining {
       initial = try model.referenceLikelihoods(of: watchedPairs)
     }
     monitor = PreferenceMonitor(watchedPairs, loss: options.loss, initial: initial)
+    try monitor.remember(model)
     if let own = options.adapter {
       var stream = random.split("adapter")
       let adapter = try LowRankAdapter(for: model, options: own, using: &stream)
@@ -142,7 +146,8 @@ public struct PreferenceTraining {
   ///   - run: where checkpoints and metrics go.
   ///   - observing: told every reading of the monitor; may stop the training, add metrics, or say by another value which
   ///     model is the best, the one that is left behind.
-  /// - Throws: `TrainingError`, storage errors.
+  /// - Throws: `TrainingError`, storage errors. A loss that is not finite leaves its pairs in `non-finite-batch.jsonl` of the
+  ///   run folder.
   public func fit(
     run: RunFolder? = nil, resuming: Bool = false, progress: ProgressLine? = nil,
     interruption: Interruption? = nil,
@@ -158,7 +163,38 @@ public struct PreferenceTraining {
     let rows = ShuffledRows(
       [Tensor(Array(pairs.indices))], batchSize: min(options.batchSize, pairs.count),
       random: random.split("batches"))
-    return try trainer.fit(
+    do {
+      return try fit(trainer, rows, resuming: resuming, observing: observing)
+    } catch let error as TrainingError {
+      if case .nonFinite(let step, _, _) = error, let run {
+        try write(rows, step: step - 1, to: run.url.appendingPathComponent("non-finite-batch.jsonl"))
+      }
+      throw error
+    }
+  }
+
+  /// The pairs of a step that came to no finite loss, for its cause to be found.
+  private func write(_ rows: ShuffledRows, step: Int, to url: URL) throws {
+    func tokens(_ tokens: [Int]) -> JSONValue { .array(tokens.map { .integer($0) }) }
+    let count = options.training.accumulation ?? 1
+    let places = (step * count..<(step + 1) * count).flatMap { rows.batch(at: $0)[0].integers }
+    let lines = places.map { place -> String in
+      let pair = pairs[place]
+      let object: JSONValue = [
+        "line": .integer(pair.line), "prompt_tokens": tokens(pair.prompt),
+        "chosen_tokens": tokens(pair.chosen),
+        "rejected_tokens": tokens(pair.rejected),
+      ]
+      return object.compact + "\n"
+    }
+    try writeAtomically(Data(lines.joined().utf8), to: url)
+  }
+
+  private func fit(
+    _ trainer: Trainer, _ rows: ShuffledRows, resuming: Bool,
+    observing: ((_ step: Int, PreferenceReading, inout Observation) throws -> Void)?
+  ) throws -> TrainingResult {
+    try trainer.fit(
       resuming: resuming,
       observing: { step in
         let reading = try options.training.precision.run { try monitor.read(model) }

@@ -37,7 +37,7 @@ tokenizer = PreTrainedTokenizerFast(
 rows = Dataset.from_list([{"prompt": "w5", "chosen": "w6", "rejected": "w7"}] * 4)
 with tempfile.TemporaryDirectory() as work:
     trainer = DPOTrainer(
-        model, args=DPOConfig(output_dir=work, use_cpu=True, report_to=[], precompute_ref_log_probs=True),
+        model, args=DPOConfig(output_dir=work, use_cpu=True, report_to=[], bf16=False, precompute_ref_log_probs=True),
         train_dataset=rows, processing_class=tokenizer)
     batch = trainer.data_collator(pairs)
     with torch.no_grad():
