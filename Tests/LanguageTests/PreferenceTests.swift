@@ -190,3 +190,79 @@ struct PreferenceTests {
     #expect(result.steps == 20 && result.stoppedEarly && result.best?.step == 10)
   }
 }
+
+extension PreferenceTests {
+  @Test("responses that were judged by themselves make pairs for objectives that rank points")
+  func labels() throws {
+    let model = try loaded()
+    let found = try read(
+      """
+      {"prompt": "ab", "response": "c", "label": true}
+      {"prompt": "x", "response": "d", "label": false}
+      {"prompt": "ab", "response": "e", "label": true}
+      {"prompt": "y", "response": "f", "label": true}
+      {"prompt": "z", "response": "", "label": true}
+      """, model
+    ).get()
+    #expect(found.pairs.map(\.line) == [1, 3, 4] && found.empty == [5])
+    #expect(found.pairs.allSatisfy { $0.rejectedPrompt == model.tokenizer.encode("x") })
+    // Both sides are what they are alone.
+    let both = try model.model.referenceLikelihoods(of: found.pairs).doubles
+    for (i, pair) in found.pairs.enumerated() {
+      let good = try model.model.score([ScoringItem(prompt: pair.prompt, continuations: [pair.chosen])])
+      let bad = try model.model.score([
+        ScoringItem(prompt: pair.rejectedPrompt!, continuations: [pair.rejected])
+      ])
+      #expect(abs(both[2 * i] - good[0][0].logLikelihood) < 1e-4)
+      #expect(abs(both[2 * i + 1] - bad[0][0].logLikelihood) < 1e-4)
+    }
+    var options = PreferenceOptions()
+    (options.loss, options.learningRate) = (.preset(.asft), 1e-3)
+    (options.validationFraction, options.training) = (0, TrainingOptions(steps: 10))
+    let training = try PreferenceTraining(model.model, pairs: found.pairs, options: options)
+    let before = try training.monitor.read(model.model)
+    _ = try training.fit()
+    let after = try training.monitor.read(model.model)
+    #expect(after.chosenPerToken > before.chosenPerToken && after.similarity.isNaN)
+    options.loss = .preset(.dpo)
+    let error = #expect(throws: LanguageError.self) {
+      try PreferenceTraining(model.model, pairs: found.pairs, options: options)
+    }
+    #expect("\(error!)".contains("asft"))
+    for bad in [
+      #"{"prompt": "a", "response": "b", "label": 1}"#, #"{"prompt": "a", "label": true}"#,
+      #"{"prompt": "a", "response": "b", "label": true}"#,
+      "{\"prompt\": \"a\", \"response\": \"b\", \"label\": true}\n{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}",
+    ] {
+      #expect(throws: LanguageError.self) { try read(bad, model).get() }
+    }
+  }
+
+  @Test("where the mass went is told, and a loss that is not finite leaves its pairs")
+  func signs() throws {
+    let fixture = try ModelFixture("llama")
+    var options = PreferenceOptions()
+    options.learningRate = 1e-2
+    options.training = TrainingOptions(steps: 20, validateEvery: 20)
+    let training = try PreferenceTraining(fixture.model, pairs: toyPairs(), options: options)
+    #expect(training.monitor.gainers(fixture.model, count: 3).allSatisfy { $0.gain < 1e-6 })
+    _ = try training.fit()
+    let gained = training.monitor.gainers(fixture.model, count: 3)
+    #expect(!gained.isEmpty && gained[0].gain > 1e-3)
+    #expect(zip(gained, gained.dropFirst()).allSatisfy { $0.gain >= $1.gain })
+
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let run = try RunFolder(creating: folder, resuming: false)
+    options.learningRate = 1e30
+    let broken = try PreferenceTraining(ModelFixture("llama").model, pairs: toyPairs(), options: options)
+    let error = #expect(throws: TrainingError.self) { try broken.fit(run: run) }
+    guard case .nonFinite? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    let text = try String(
+      contentsOf: folder.appendingPathComponent("non-finite-batch.jsonl"), encoding: .utf8)
+    #expect(text.split(separator: "\n").count == 8 && text.contains("chosen_tokens"))
+  }
+}

@@ -52,6 +52,14 @@ public struct PreferenceLoss: Sendable, Hashable, Codable {
     (score.needsReference && ranking != .none) || anchorWeight != 0 || fallPenalty != 0
   }
 
+  /// Whether each response has a loss of its own, so that pairs of responses to different prompts make sense.
+  public var ranksPoints: Bool {
+    switch ranking {
+    case .binary, .noiseContrastive, .anchoredZero, .prospect, .none: true
+    default: false
+    }
+  }
+
   /// The loss of every pair, `[pairs]` in `Double`, differentiable.
   public func callAsFunction(_ x: ResponseLikelihoods) -> Tensor {
     var (chosen, rejected) = ranking == .none ? (x.chosen.to(.double), x.rejected.to(.double)) : score(x)

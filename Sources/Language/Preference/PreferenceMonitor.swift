@@ -25,7 +25,7 @@ public struct PreferenceReading: Sendable, Hashable {
   /// themselves, and their probability together.
   public var topEntropy: Double
   public var topMass: Double
-  /// Mean CHES of means over the pairs; see ``PreferenceSimilarity/meanCHES``.
+  /// Mean CHES of means over the pairs, see ``PreferenceSimilarity/meanCHES``; NaN where no two responses share a prompt.
   public var similarity: Double
 
   /// Name and value, in the order in which they are logged.
@@ -88,7 +88,7 @@ public struct PreferenceMonitor {
 
   /// - Throws: ``LanguageError`` where a pair does not fit the model.
   public func read(_ model: Transformer) throws(LanguageError) -> PreferenceReading {
-    let scores = try model.score(pairs.map(\.item), hiddenStates: true)
+    let scores = try model.sides(of: pairs, hiddenStates: true)
     let now = Tensor(
       zip(pairs, scores).flatMap { pair, scores in
         [pair.weighted(scores[0], chosen: true), pair.weighted(scores[1], chosen: false)]
@@ -116,11 +116,12 @@ public struct PreferenceMonitor {
   }
 
   private func similarity(_ scores: [[SequenceScore]]) -> Double {
-    let values = scores.map { sides in
+    // Responses to different prompts are not compared.
+    let values = zip(pairs, scores).filter { $0.0.rejectedPrompt == nil }.map { _, sides in
       let means = sides.map { $0.hiddenStates!.to(.double).mean(0) }
       return (means[0] * (means[1] - means[0])).sum()
     }
-    return Tensor.stack(values).mean().item()
+    return values.isEmpty ? .nan : Tensor.stack(values).mean().item()
   }
 
   private func topStatistics(_ model: Transformer, _ hidden: [Tensor]) -> (entropy: Double, mass: Double) {

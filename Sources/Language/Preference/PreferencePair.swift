@@ -11,6 +11,9 @@ public struct PreferencePair: Sendable, Hashable {
   /// How much every token counts; 1 where `nil`.
   public var chosenWeights: [Float]?
   public var rejectedWeights: [Float]?
+  /// Of the other response, where it answers another prompt: two responses that were judged by themselves, for objectives
+  /// that rank points; see ``PreferenceLoss/ranksPoints``.
+  public var rejectedPrompt: [Int]?
 
   public init(
     line: Int = 0, prompt: [Int], chosen: [Int], rejected: [Int], chosenWeights: [Float]? = nil,
@@ -25,13 +28,22 @@ public struct PreferencePair: Sendable, Hashable {
 
   /// The pair with every token counting alike.
   public var unweighted: PreferencePair {
-    PreferencePair(line: line, prompt: prompt, chosen: chosen, rejected: rejected)
+    var pair = self
+    (pair.chosenWeights, pair.rejectedWeights) = (nil, nil)
+    return pair
   }
 
-  var item: ScoringItem { ScoringItem(prompt: prompt, continuations: [chosen, rejected]) }
+  /// Both responses in this order: one item where they answer one prompt.
+  var items: [ScoringItem] {
+    guard let rejectedPrompt else { return [ScoringItem(prompt: prompt, continuations: [chosen, rejected])] }
+    return [
+      ScoringItem(prompt: prompt, continuations: [chosen]),
+      ScoringItem(prompt: rejectedPrompt, continuations: [rejected]),
+    ]
+  }
 
   /// Tokens of the longer text.
-  var length: Int { prompt.count + max(chosen.count, rejected.count) }
+  var length: Int { max(prompt.count + chosen.count, (rejectedPrompt ?? prompt).count + rejected.count) }
 }
 
 /// Pairs that can be trained on, and what was left out of them.
@@ -57,7 +69,7 @@ public struct PreferencePairs: Sendable {
     for pair in all {
       if pair.chosen.isEmpty || pair.rejected.isEmpty {
         empty.append(pair.line)
-      } else if pair.chosen == pair.rejected {
+      } else if pair.chosen == pair.rejected, pair.rejectedPrompt.map({ $0 == pair.prompt }) ?? true {
         identical.append(pair.line)
       } else if let contextLength, pair.length > contextLength {
         tooLong.append(pair.line)
@@ -86,7 +98,7 @@ extension Transformer {
   ///
   /// - Parameter reference: of the same pairs under the reference, `[pairs, 2]`.
   public func likelihoods(of pairs: [PreferencePair], reference: Tensor? = nil) -> ResponseLikelihoods {
-    let values = tokenLogProbabilities(of: pairs.map(\.item))
+    let values = tokenLogProbabilities(of: pairs.flatMap(\.items))
     let weights = Tensor(
       pairs.flatMap { pair in
         (pair.chosenWeights ?? Array(repeating: 1, count: pair.chosen.count))
@@ -106,6 +118,16 @@ extension Transformer {
       rejectedReference: known.map { column($0, 1) })
   }
 
+  /// Scores of both responses of every pair.
+  func sides(of pairs: [PreferencePair], tokensPerBatch: Int = 8192, hiddenStates: Bool = false)
+    throws(LanguageError) -> [[SequenceScore]]
+  {
+    let flat = try score(
+      pairs.flatMap(\.items), tokensPerBatch: tokensPerBatch, hiddenStates: hiddenStates
+    ).flatMap { $0 }
+    return pairs.indices.map { [flat[2 * $0], flat[2 * $0 + 1]] }
+  }
+
   /// Weighted log-likelihoods of both responses of pairs, `[pairs, 2]` in `Double`, found in large batches and recorded
   /// nowhere: what a reference says once and for all.
   ///
@@ -113,7 +135,7 @@ extension Transformer {
   public func referenceLikelihoods(of pairs: [PreferencePair], tokensPerBatch: Int = 8192)
     throws(LanguageError) -> Tensor
   {
-    let scores = try score(pairs.map(\.item), tokensPerBatch: tokensPerBatch)
+    let scores = try sides(of: pairs, tokensPerBatch: tokensPerBatch)
     let values = zip(pairs, scores).flatMap { pair, scores in
       [pair.weighted(scores[0], chosen: true), pair.weighted(scores[1], chosen: false)]
     }

@@ -100,6 +100,12 @@ public struct PreferenceTraining {
       throw LanguageError(
         .badValue, file: "preferences", found: "\(all.count) pairs", expected: "at least one to train on")
     }
+    if let apart = all.first(where: { $0.rejectedPrompt != nil }), !options.loss.ranksPoints {
+      throw LanguageError(
+        .badValue, file: "preferences", place: "line \(apart.line)",
+        found: "responses that were judged by themselves",
+        expected: "an objective that ranks points: sft, asft, kto, nca or apo-zero")
+    }
     (self.model, self.options) = (model, options)
     random = RandomSource(seed: options.seed)
     let watched = held > 0 ? count..<all.count : 0..<min(options.watchedPairs, count)
@@ -113,7 +119,7 @@ public struct PreferenceTraining {
     self.reference = known?.slice(axis: 0, start: 0, end: count)
     referenceTokens =
       options.aggregation == .sequence || !options.loss.needsReference
-      ? [] : try model.score(pairs.map(\.item)).map { $0.flatMap(\.tokenLogProbabilities) }
+      ? [] : try model.sides(of: pairs).map { $0.flatMap(\.tokenLogProbabilities) }
     let initial: Tensor
     if let known {
       initial = known.slice(axis: 0, start: watched.lowerBound, end: watched.upperBound)
@@ -214,7 +220,7 @@ public struct PreferenceTraining {
     }
     let known = referenceTokens.isEmpty ? nil : Tensor(places.flatMap { referenceTokens[$0] })
     return options.loss.tokenwise(
-      model.tokenLogProbabilities(of: batch.map(\.item)), reference: known, pairs: batch,
+      model.tokenLogProbabilities(of: batch.flatMap(\.items)), reference: known, pairs: batch,
       aggregation: options.aggregation
     ).mean()
   }

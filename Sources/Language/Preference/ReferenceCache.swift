@@ -58,7 +58,7 @@ public struct ReferenceCache: Sendable {
     func add(_ tokens: [Int]) { ([tokens.count] + tokens).withUnsafeBytes { hash.update($0) } }
     func add(_ weights: [Float]?) { (weights ?? []).withUnsafeBytes { hash.update($0) } }
     for pair in pairs {
-      for tokens in [pair.prompt, pair.chosen, pair.rejected] { add(tokens) }
+      for tokens in [pair.prompt, pair.chosen, pair.rejected, pair.rejectedPrompt ?? []] { add(tokens) }
       for weights in [pair.chosenWeights, pair.rejectedWeights] { add(weights) }
     }
     return hash.hexDigest()
