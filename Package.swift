@@ -67,7 +67,10 @@ let package = Package(
     room("Language", ["Files", "Torch", "Report", "Probability", "Sampling", "Training", numerics]),
     room(
       "Reproductions",
-      ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Language", numerics]),
+      [
+        "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Language",
+        numerics,
+      ]),
     room(
       "Likely",
       [

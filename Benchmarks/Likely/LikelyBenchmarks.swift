@@ -8,6 +8,6 @@ struct LikelyBenchmarks: ParsableCommand {
     subcommands: [
       Compare.self, Prepare.self, TrainingTask.self, SamplingTask.self, LikelihoodTask.self, PeakTask.self,
       StateSpaceTask.self, LangevinTask.self, SteeringTask.self, CorrectorTask.self, OverheadTask.self,
-      LanguagePrepare.self, LanguageTask.self, TokensTask.self, ChatTask.self,
+      LanguagePrepare.self, LanguageTask.self, TokensTask.self, ChatTask.self, BanditTask.self,
     ])
 }

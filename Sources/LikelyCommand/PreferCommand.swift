@@ -11,7 +11,7 @@ struct PreferCommand: ParsableCommand {
       Example:
         likely prefer train --model runs/little --data prefs.jsonl --out runs/dpo
       """,
-    subcommands: [PreferTrain.self, PreferScore.self, PreferFilter.self])
+    subcommands: [PreferTrain.self, PreferOnline.self, PreferScore.self, PreferFilter.self])
 }
 
 extension PreferenceLoss.Preset: ExpressibleByArgument {}

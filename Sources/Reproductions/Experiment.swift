@@ -67,6 +67,7 @@ public struct ExperimentOutcome: Sendable {
 public enum Experiments {
   public static let all: [any Experiment.Type] = [
     StochasticInterpolants.self, FeynmanKacSteering.self, FeynmanKacCorrectors.self,
+    OnPolicyPreferences.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -144,5 +145,8 @@ public enum Methods {
     Method(
       slug: "fk-correctors", command: "likely correct",
       summary: "annealed, guided and multiplied diffusion models, drawn exactly"),
+    Method(
+      slug: "on-policy-preferences", command: "likely bandit, likely prefer online",
+      summary: "learning from rewards on a policy's own draws, with every objective in one loop"),
   ]
 }

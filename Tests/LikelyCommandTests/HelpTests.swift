@@ -46,6 +46,7 @@ import Testing
     let fewer = [
       "train": ["--steps", "2", "--width", "8", "--depth", "1", "--batch", "16", "--quiet"],
       "finetune": ["--steps", "2", "--quiet"], "prefer train": ["--steps", "2", "--quiet"],
+      "prefer online": ["--iterations", "2", "--tokens", "8", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
       "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
       "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],

@@ -31,27 +31,8 @@ public struct ExternalReward: Reward {
         JSONValue.object(
           .init(uniqueKeysWithValues: (0..<d).map { (columns[$0], .number(values[row * d + $0])) }))
       }
-      for answer in try process(requests) { rewards.append(try number(answer)) }
+      rewards += try process.rewards(requests)
     }
     return Tensor(rewards)
-  }
-
-  private func number(_ answer: String) throws(ExternalProcessError) -> Double {
-    let text = answer.trimmingCharacters(in: .whitespacesAndNewlines)
-    if let value = Self.scalar(text) { return value }
-    let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-    switch object?["reward"] {
-    case let value as NSNumber: return value.doubleValue
-    case let value as String: if let value = Self.scalar(value) { return value }
-    default: break
-    }
-    throw ExternalProcessError(
-      command: process.command, reason: "found the answer `\(text.prefix(60))`",
-      advice: "a number or {\"reward\": number} is expected for every line")
-  }
-
-  private static func scalar(_ text: String) -> Double? {
-    let text = text.trimmingCharacters(in: ["\""])
-    return Double(text == "-Infinity" ? "-inf" : text == "Infinity" ? "inf" : text == "NaN" ? "nan" : text)
   }
 }
