@@ -228,8 +228,11 @@ struct BanditPreference: ParsableCommand {
     if skipped > 0 {
       tell("likely: \(name): \(skipped) iterations had no pair above the threshold, and took no step")
     }
-    for case .noPairs(let count) in row.results.map(\.end) {
-      tell("likely: \(name): training ended after \(count) iterations in a row without a pair")
+    let early = row.results.count { if case .noPairs = $0.end { true } else { false } }
+    if early > 0 {
+      tell(
+        "likely: \(name): \(early) of \(row.results.count) trainings ended after "
+          + "\(OnlinePreferenceOptions().patience) iterations in a row without a pair")
     }
     if let floored = row.results.compactMap({ $0.readings.last?.flooredShare }).max(), floored > 0.5 {
       tell(

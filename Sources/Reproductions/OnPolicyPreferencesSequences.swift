@@ -24,36 +24,23 @@ extension OnPolicyPreferences {
     for (name, objective, rate) in [
       ("Best-of-N", OnlineObjective.named(.bestOfN), 1e-3), ("IPO", .named(.ipo), 1e-3),
     ] {
+      log("E6: \(name), on-policy and offline, 3 seeds")
+      let jobs = (0..<3).flatMap { seed in [(seed, Data.current), (seed, .fixed)] }
+      let stream = random.split(name)
+      let found = try concurrently(jobs.count) { job in
+        let (seed, data) = jobs[job]
+        return try Self.train(bandit, objective, rate: rate, data: data, random: stream.split(seed))
+      }
       var gaps: [Double] = []
       for seed in 0..<3 {
-        let stream = random.split(name).split(seed)
-        var rewards: [Double] = []
-        var before = 0.0
-        for data in [OnlinePreferenceOptions.DataSource.current, .fixed] {
-          log("E6: \(name), \(data.rawValue), seed \(seed)")
-          let policy = try writer(bandit, random: stream.split("model"))
-          before = try Self.reward(of: policy, bandit, random: stream.split("before"))
-          var options = OnlinePreferenceOptions()
-          (options.objective, options.data, options.learningRate) = (objective, data, rate)
-          (options.innerSteps, options.batch) = (10, 10)
-          let loop = try OnlinePreferenceLoop(
-            policy, options: options, prompts: Self.prompts,
-            reward: { _, texts in Self.rewards(texts, bandit) })
-          var curve: [Double] = []
-          _ = try loop.run(random: stream.split(data.rawValue)) { reading in
-            if data == .current { curve.append(reading.batchReward) }
-            return false
-          }
-          rewards.append(try Self.reward(of: policy, bandit, random: stream.split("after")))
-          if !curve.isEmpty {
-            marks.append(
-              .line(x: curve.indices.map { Double($0 + 1) }, y: curve, series: "\(name), seed \(seed)"))
-          }
-        }
-        gaps.append(rewards[0] - rewards[1])
+        let (on, off) = (found[2 * seed], found[2 * seed + 1])
+        gaps.append(on.after - off.after)
         table.append([
-          .text(name), .integer(seed), .number(rewards[0]), .number(rewards[1]), .number(before),
+          .text(name), .integer(seed), .number(on.after), .number(off.after), .number(on.before),
         ])
+        let curve = on.curve
+        marks.append(
+          .line(x: curve.indices.map { Double($0 + 1) }, y: curve, series: "\(name), seed \(seed)"))
       }
       let gap = Estimate(meanOf: gaps)
       outcome.claims.append(
@@ -67,6 +54,23 @@ extension OnPolicyPreferences {
         Plot("Reward of on-policy draws", x: "iteration", y: "mean reward", marks: marks), name: "sequences"),
     ]
     return outcome
+  }
+
+  private typealias Data = OnlinePreferenceOptions.DataSource
+
+  private static func train(
+    _ bandit: PreferenceBandit, _ objective: OnlineObjective, rate: Double, data: Data, random: RandomSource
+  ) throws -> (before: Double, after: Double, curve: [Double]) {
+    let policy = try writer(bandit, random: random.split("model"))
+    let before = try reward(of: policy, bandit, random: random.split("before"))
+    var options = OnlinePreferenceOptions()
+    (options.objective, options.data, options.learningRate) = (objective, data, rate)
+    (options.innerSteps, options.batch) = (10, 10)
+    let loop = try OnlinePreferenceLoop(
+      policy, options: options, prompts: prompts, reward: { _, texts in rewards(texts, bandit) })
+    let result = try loop.run(random: random.split(data.rawValue))
+    let after = try reward(of: policy, bandit, random: random.split("after"))
+    return (before, after, result.readings.map(\.batchReward))
   }
 
   private static func prompts(_ count: Int, _ random: inout RandomSource) -> [[Int]] {
@@ -86,7 +90,7 @@ extension OnPolicyPreferences {
   }
 
   /// A transformer that has been fitted to the reference's law at every position.
-  private func writer(_ bandit: PreferenceBandit, random: RandomSource) throws -> Writer {
+  private static func writer(_ bandit: PreferenceBandit, random: RandomSource) throws -> Writer {
     var stream = random
     let shape = TransformerConfiguration.llama(
       vocabularySize: bandit.actions, width: 48, layers: 3, heads: 3, contextLength: 16)
@@ -95,7 +99,7 @@ extension OnPolicyPreferences {
     let values = model.trainableParameters.map(\.value)
     let law = Tensor(bandit.reference).exp()
     for _ in 0..<200 {
-      let texts = stream.categorical(law, count: 32 * Self.tokens).reshape(32, Self.tokens)
+      let texts = stream.categorical(law, count: 32 * tokens).reshape(32, tokens)
       optimiser.step(
         withGradient {
           // Cross-entropy with the law itself in place of drawn tokens.
@@ -104,7 +108,7 @@ extension OnPolicyPreferences {
         })
     }
     var generation = GenerationOptions()
-    (generation.maximumTokens, generation.batch) = (Self.tokens, 1000)
+    (generation.maximumTokens, generation.batch) = (tokens, 1000)
     return try Writer(
       model, reference: ExactLanguageModel(IndependentTokens(logProbabilities: bandit.reference)),
       generation: generation)

@@ -58,7 +58,7 @@ struct BanditCommandTests {
       let outcome = try run("--threshold 1 --iterations 20 --seeds 1", in: folder)
       #expect(outcome.status == 0)
       #expect(outcome.error.contains("10 iterations had no pair"))
-      #expect(outcome.error.contains("ended after 10 iterations in a row"))
+      #expect(outcome.error.contains("1 of 1 trainings ended after 10 iterations in a row"))
     }
   }
 

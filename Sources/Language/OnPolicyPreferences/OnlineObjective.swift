@@ -67,12 +67,21 @@ public enum OnlineObjective: Sendable, Hashable {
     if case .contrastedBest = self { true } else { needsPairs }
   }
 
+  /// Tells the moments a fresh batch, where the objective uses them: once, however often it is trained on.
+  public func see(_ batch: ResponseDraws, moments: inout RunningMoments) {
+    switch self {
+    case .reinforce(let advantage), .ppo(let advantage, _):
+      moments.take(advantage.shaped(batch).flatMap { $0 })
+    default: break
+    }
+  }
+
   /// What the batch asks of the log-probabilities; `nil` where it says nothing.
   ///
   /// - Parameters:
   ///   - threshold: the least gap of rewards that makes a pair.
-  ///   - moments: of the rewards so far; told those of this batch where the objective uses them.
-  public func terms(_ batch: ResponseDraws, threshold: Double, moments: inout RunningMoments)
+  ///   - moments: of everything that ``see(_:moments:)`` has been told.
+  public func terms(_ batch: ResponseDraws, threshold: Double, moments: RunningMoments)
     -> ResponseTerms?
   {
     switch self {
@@ -87,10 +96,10 @@ public enum OnlineObjective: Sendable, Hashable {
     case .rewardWeighted(let beta):
       return .likelihood(weights: batch.sums(Self.tilt(batch.rewards, beta)))
     case .reinforce(let advantage):
-      let values = advantage.values(batch, moments: &moments)
+      let values = advantage.values(batch, moments: moments)
       return .likelihood(weights: batch.sums(values).map { $0 / Double(batch.total) })
     case .ppo(let advantage, let clip):
-      let values = advantage.values(batch, moments: &moments)
+      let values = advantage.values(batch, moments: moments)
       return .ratio(
         responses: batch.draws.flatMap { $0 }, advantages: values.flatMap { $0 },
         old: batch.logProbabilities.flatMap { $0 }, clip: clip)
@@ -136,15 +145,20 @@ public enum OnlineObjective: Sendable, Hashable {
 }
 
 extension OnlineObjective.Advantage {
-  /// Of every draw.
-  func values(_ batch: ResponseDraws, moments: inout RunningMoments) -> [[Double]] {
-    let shaped = batch.draws.indices.map { prompt in
+  /// Rewards with what is added to them, of every draw.
+  func shaped(_ batch: ResponseDraws) -> [[Double]] {
+    batch.draws.indices.map { prompt in
       batch.draws[prompt].indices.map { i in
         let drawn = batch.logProbabilities[prompt][i]
         return batch.rewards[prompt][i] - entropyWeight * drawn
           - divergenceWeight * (drawn - batch.reference[batch.draws[prompt][i]])
       }
     }
+  }
+
+  /// Of every draw.
+  func values(_ batch: ResponseDraws, moments: RunningMoments) -> [[Double]] {
+    let shaped = shaped(batch)
     func standardised(_ rewards: [Double], _ moments: RunningMoments) -> [Double] {
       rewards.map { ($0 - moments.mean) / (moments.deviation + 1e-12) }
     }
@@ -156,7 +170,6 @@ extension OnlineObjective.Advantage {
     var advantages: [[Double]]
     switch baseline {
     case .running:
-      moments.take(shaped.flatMap { $0 })
       advantages = shaped.map { standardised($0, moments) }
     case .batch:
       let batch = own(shaped.flatMap { $0 })

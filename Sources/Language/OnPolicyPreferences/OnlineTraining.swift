@@ -13,14 +13,20 @@ struct OnlineTraining<Policy: OnlinePolicy> {
   /// ln π_ref below which a response belongs to the reference's least probable tenth, as its first draws have it.
   private var tail: Double?
 
-  /// A batch, and what is found of it once.
-  private struct Prepared {
+  /// A batch or a part of one, and what is found of it once.
+  private struct Compiled {
     let batch: PolicyBatch<Policy>
     let pairs: RankedPairs
-    /// Of the whole batch; `nil` where it says nothing.
+    /// `nil` where it says nothing.
     let terms: ResponseTerms?
-    /// Of who drew.
+  }
+
+  /// An iteration's data, and the law of who drew them.
+  private struct Prepared {
+    let all: Compiled
     let law: PolicyLaw
+
+    init(_ all: Compiled, law: PolicyLaw) { (self.all, self.law) = (all, law) }
   }
 
   init(loop: OnlinePreferenceLoop<Policy>, random: RandomSource) {
@@ -30,18 +36,18 @@ struct OnlineTraining<Policy: OnlinePolicy> {
 
   mutating func iterate(_ iteration: Int) throws -> OnlineReading {
     let data = try prepare(iteration)
-    queries = loop.options.data == .fixed ? loop.options.queries : queries + data.batch.draws.total
-    let last = try train(data, iteration)
-    let rewards = data.batch.draws.rewards.flatMap { $0 }
+    queries = loop.options.data == .fixed ? loop.options.queries : queries + data.all.batch.draws.total
+    let (last, part) = try train(data, iteration)
+    let rewards = data.all.batch.draws.rewards.flatMap { $0 }
     var reading = OnlineReading(
       iteration: iteration + 1, queries: queries, steps: steps, isSkipped: last == nil, loss: last?.loss,
-      gradientNorm: last?.norm, range: PreferenceAlignment(rewards), pairs: Int(data.pairs.total),
+      gradientNorm: last?.norm, range: PreferenceAlignment(rewards), pairs: Int(data.all.pairs.total),
       law: loop.law?(loop.policy) ?? data.law)
     if case .rewardWeighted(let beta) = loop.options.objective {
       reading.effectiveShare =
         effectiveSampleSize(logWeights: rewards.map { $0 / beta }) / Double(rewards.count)
     }
-    describe(&reading, data)
+    describe(&reading, part)
     return reading
   }
 
@@ -65,40 +71,45 @@ struct OnlineTraining<Policy: OnlinePolicy> {
   }
 
   private mutating func prepared(_ batch: PolicyBatch<Policy>) -> Prepared {
-    Prepared(
-      batch: batch, pairs: batch.draws.pairs(threshold: loop.options.threshold), terms: terms(batch),
-      law: estimate(batch))
+    loop.options.objective.see(batch.draws, moments: &moments)
+    return Prepared(compiled(batch), law: estimate(batch))
   }
 
-  private mutating func terms(_ batch: PolicyBatch<Policy>) -> ResponseTerms? {
-    loop.options.objective.terms(batch.draws, threshold: loop.options.threshold, moments: &moments)
+  private func compiled(_ batch: PolicyBatch<Policy>) -> Compiled {
+    let threshold = loop.options.threshold
+    return Compiled(
+      batch: batch, pairs: batch.draws.pairs(threshold: threshold),
+      terms: loop.options.objective.terms(batch.draws, threshold: threshold, moments: moments))
   }
 
   // MARK: Steps
 
-  /// T steps; `nil` where the batch says nothing.
-  private mutating func train(_ data: Prepared, _ iteration: Int) throws -> (loss: Double, norm: Double)? {
-    let options = loop.options
-    guard let terms = data.terms else { return nil }
-    guard let size = options.batch, size < data.batch.prompts.count else {
-      return try step(data.batch, terms, count: options.innerSteps, iteration)
+  /// T steps, `nil` where no batch said anything; and what was stepped on last.
+  private mutating func train(_ data: Prepared, _ iteration: Int) throws -> (
+    last: (loss: Double, norm: Double)?, part: Compiled
+  ) {
+    let (options, all) = (loop.options, data.all)
+    guard all.terms != nil, let size = options.batch, size < all.batch.prompts.count else {
+      return (try step(all, count: options.innerSteps, iteration), all)
     }
     var last: (loss: Double, norm: Double)?
+    var latest = all
     var order: [Int] = []
     var stream = random.split("batches").split(iteration)
     for _ in 0..<options.innerSteps {
-      if order.count < size { order = stream.permutation(data.batch.prompts.count).integers }
-      let part = data.batch.selecting(order.prefix(size).sorted())
+      if order.count < size { order = stream.permutation(all.batch.prompts.count).integers }
+      latest = compiled(all.batch.selecting(order.prefix(size).sorted()))
       order.removeFirst(size)
-      if let terms = self.terms(part) { last = try step(part, terms, count: 1, iteration) }
+      if let found = try step(latest, count: 1, iteration) { last = found }
     }
-    return last
+    return (last, latest)
   }
 
-  private mutating func step(
-    _ batch: PolicyBatch<Policy>, _ terms: ResponseTerms, count: Int, _ iteration: Int
-  ) throws -> (loss: Double, norm: Double) {
-    let policy = loop.policy
+  private mutating func step(_ data: Compiled, count: Int, _ iteration: Int) throws -> (
+    loss: Double, norm: Double
+  )? {
+    guard let terms = data.terms else { return nil }
+    let (policy, batch) = (loop.policy, data.batch)
     let values = policy.parameters.map(\.value)
     let function = terms.loss(
       reference: batch.draws.reference, lengths: batch.draws.lengths, device: values.first?.device ?? .cpu)
@@ -133,8 +144,8 @@ struct OnlineTraining<Policy: OnlinePolicy> {
 
   // MARK: Readings
 
-  /// What the policy makes of the batch after its steps.
-  private func describe(_ reading: inout OnlineReading, _ data: Prepared) {
+  /// What the policy makes of what it was trained on last, after the steps.
+  private func describe(_ reading: inout OnlineReading, _ data: Compiled) {
     let batch = data.batch
     var penalties: (weights: [Double], floor: Double)?
     if case .contrast(_, let weights, let floor)? = data.terms { penalties = (weights, floor) }
