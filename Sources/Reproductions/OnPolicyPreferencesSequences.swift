@@ -21,15 +21,17 @@ extension OnPolicyPreferences {
         .text("objective"), .integer("seed"), .number("on-policy"), .number("offline"), .number("reference"),
       ])
     var marks: [Mark] = []
-    for (name, objective, rate) in [
-      ("Best-of-N", OnlineObjective.named(.bestOfN), 1e-3), ("IPO", .named(.ipo), 1e-3),
+    for (name, objective) in [
+      ("Best-of-N", OnlineObjective.named(.bestOfN)), ("IPO, m = 10 a text", .named(.ipo, margin: 10)),
+      // KL grows with length: at nine tokens the same m holds the policy nine times as tight as at one.
+      ("IPO, m = 10 a token", .named(.ipo, margin: 10 * Double(Self.tokens))),
     ] {
       log("E6: \(name), on-policy and offline, 3 seeds")
       let jobs = (0..<3).flatMap { seed in [(seed, Data.current), (seed, .fixed)] }
       let stream = random.split(name)
       let found = try concurrently(jobs.count) { job in
         let (seed, data) = jobs[job]
-        return try Self.train(bandit, objective, rate: rate, data: data, random: stream.split(seed))
+        return try Self.train(bandit, objective, data: data, random: stream.split(seed))
       }
       var gaps: [Double] = []
       for seed in 0..<3 {
@@ -59,12 +61,12 @@ extension OnPolicyPreferences {
   private typealias Data = OnlinePreferenceOptions.DataSource
 
   private static func train(
-    _ bandit: PreferenceBandit, _ objective: OnlineObjective, rate: Double, data: Data, random: RandomSource
+    _ bandit: PreferenceBandit, _ objective: OnlineObjective, data: Data, random: RandomSource
   ) throws -> (before: Double, after: Double, curve: [Double]) {
     let policy = try writer(bandit, random: random.split("model"))
     let before = try reward(of: policy, bandit, random: random.split("before"))
     var options = OnlinePreferenceOptions()
-    (options.objective, options.data, options.learningRate) = (objective, data, rate)
+    (options.objective, options.data, options.learningRate) = (objective, data, 1e-3)
     (options.innerSteps, options.batch) = (10, 10)
     let loop = try OnlinePreferenceLoop(
       policy, options: options, prompts: prompts, reward: { _, texts in rewards(texts, bandit) })
