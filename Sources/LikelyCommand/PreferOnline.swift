@@ -9,8 +9,9 @@ struct PreferOnline: ParsableCommand {
     commandName: "online",
     abstract: "Trains a model on its own responses, which a reward scores while it trains.",
     discussion: """
-      A reward is shortest (fewer tokens are better), near:L (about L tokens; near alone takes the reference's mean), or
-      command:PROGRAM, which reads {"prompt": …, "response": …} a line and answers each with a number.
+      A reward is shortest (fewer tokens are better), near:L (about L tokens; near alone takes the reference's mean),
+      model:FOLDER, a Hugging Face folder for sequence classification with one label, or command:PROGRAM, which reads
+      {"prompt": …, "response": …} a line and answers each with a number.
 
       Example:
         likely prefer online --model runs/little --prompt the --out runs/online
@@ -25,7 +26,7 @@ struct PreferOnline: ParsableCommand {
   @Option(help: ArgumentHelp("JSON lines with a prompt each.", valueName: "file.jsonl"))
   var promptFile: String?
 
-  @Option(help: ArgumentHelp("shortest, near, near:L or command:PROGRAM.", valueName: "reward"))
+  @Option(help: ArgumentHelp("shortest, near, near:L, model:FOLDER or command:PROGRAM.", valueName: "reward"))
   var reward = "shortest"
 
   @Option(help: ArgumentHelp("Seconds that a command may take for an iteration's rewards.", valueName: "s"))
@@ -159,6 +160,7 @@ enum TextRewardKind {
   case shortest
   /// About so many tokens; the reference's mean where `nil`.
   case near(Double?)
+  case model(String)
   case command(String)
 
   init(_ text: String) throws {
@@ -168,11 +170,13 @@ enum TextRewardKind {
       self = .near(nil)
     } else if text.hasPrefix("near:"), let length = Double(text.dropFirst(5)), length > 0, length.isFinite {
       self = .near(length)
+    } else if text.hasPrefix("model:"), text.count > 6 {
+      self = .model(String(text.dropFirst(6)))
     } else if text.hasPrefix("command:"), text.count > 8 {
       self = .command(String(text.dropFirst(8)))
     } else {
       throw UsageError(
-        "--reward \(text): shortest, near, near:L with L tokens, or command:PROGRAM is expected")
+        "--reward \(text): shortest, near, near:L with L tokens, model:FOLDER or command:PROGRAM is expected")
     }
   }
 
@@ -193,23 +197,36 @@ enum TextRewardKind {
       let mean = Double(drawn.reduce(0) { $0 + $1[0].count }) / Double(drawn.count)
       tell("likely: the reference's responses have \(formatNumber(mean)) tokens on average")
       return Self.lengths(.near(mean))
+    case .model(let folder):
+      let model = try RewardModel(
+        folder: URL(argument: folder), device: policy.model.embedding.weight.value.device)
+      return Self.texts(loaded.tokenizer) { pairs in try model(pairs.map { $0.prompt + $0.response }) }
     case .command(let command):
       let process = ExternalProcess(command, timeLimit: timeLimit)
-      let tokenizer = loaded.tokenizer
-      return { prompts, texts in
-        let requests = zip(prompts, texts).flatMap { prompt, texts in
-          texts.map { text -> JSONValue in
-            [
-              "prompt": .string(tokenizer.decode(prompt, skippingSpecialTokens: true)),
-              "response": .string(tokenizer.decode(text, skippingSpecialTokens: true)),
-            ]
-          }
+      return Self.texts(loaded.tokenizer) { pairs in
+        try process.rewards(
+          pairs.map { ["prompt": .string($0.prompt), "response": .string($0.response)] })
+      }
+    }
+  }
+
+  /// A reward of prompts and responses as texts, all of a batch at once.
+  private static func texts(
+    _ tokenizer: Tokenizer, _ score: @escaping ([(prompt: String, response: String)]) throws -> [Double]
+  ) -> Reward {
+    { prompts, responses in
+      let pairs = zip(prompts, responses).flatMap { prompt, responses in
+        responses.map {
+          (
+            prompt: tokenizer.decode(prompt, skippingSpecialTokens: true),
+            response: tokenizer.decode($0, skippingSpecialTokens: true)
+          )
         }
-        var answers = try process.rewards(requests)[...]
-        return texts.map { texts in
-          defer { answers = answers.dropFirst(texts.count) }
-          return Array(answers.prefix(texts.count))
-        }
+      }
+      var scores = try score(pairs)[...]
+      return responses.map { responses in
+        defer { scores = scores.dropFirst(responses.count) }
+        return Array(scores.prefix(responses.count))
       }
     }
   }

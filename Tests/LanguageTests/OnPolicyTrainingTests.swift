@@ -593,4 +593,39 @@ struct OnPolicyTransformerTests {
       #expect(error?.place == "temperature and cuts")
     }
   }
+
+  @Test("a folder with one label is a reward; more labels, and texts that do not fit, are refused")
+  func rewardModel() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let tokenizer = try Tokenizer.characters(of: ["abcdefgh"])
+    var random = RandomSource(seed: 6)
+    let shape = TransformerConfiguration.llama(
+      vocabularySize: tokenizer.vocabularySize, width: 16, layers: 1, heads: 2, contextLength: 12)
+    func write(_ labels: [String], to name: String) throws -> (TextClassifier, URL) {
+      let classifier = TextClassifier(try Transformer(shape, using: &random), labels: labels)
+      classifier.head.weight.assign(random.normal([labels.count, 16]))
+      let url = folder.appendingPathComponent(name)
+      try classifier.write(to: url)
+      try tokenizer.write(to: url.appendingPathComponent("tokenizer.json"))
+      return (classifier, url)
+    }
+    let (classifier, url) = try write(["reward"], to: "one")
+    let reward = try RewardModel(folder: url)
+    let texts = ["ab", "abc", "hgfe", "a", "ab"]
+    let found = try reward(texts, batch: 2)
+    let tokens = texts.map { tokenizer.encode($0) }
+    let exact = withoutGradient { classifier.scores(of: tokens) }.squeeze(1).doubles
+    for (a, b) in zip(found, exact) { #expect(abs(a - b) < 1e-5) }
+    #expect(found.count == 5 && abs(found[0] - found[1]) > 1e-3)
+    let long = #expect(throws: LanguageError.self) { try reward([String(repeating: "a", count: 40)]) }
+    #expect(long?.kind == .tooLong)
+    let (_, two) = try write(["bad", "good"], to: "two")
+    let labels = #expect(throws: LanguageError.self) { try RewardModel(folder: two) }
+    #expect(labels?.place == "id2label" && labels?.found == "2 labels")
+    let nowhere = #expect(throws: LanguageError.self) {
+      try RewardModel(folder: folder.appendingPathComponent("nowhere"))
+    }
+    #expect(nowhere?.kind == .missing)
+  }
 }
