@@ -1,7 +1,9 @@
 """IPO on the bandit of Tajwar et al. 2024 in the style of a reference script: loops over prompts, samples and pairs.
 
 One offline batch of 10 actions for each of the states, every step one Adam update on the mean loss over all pairs whose
-rewards differ by more than the threshold.
+rewards differ by more than the threshold. With --passes pair the network is asked for every log-probability, two a pair,
+as the authors' script does; its evaluations after every step are left out. With --passes step it sees all states once a
+step, and only what is made of its law goes pair by pair. What does not change is found once either way.
 """
 
 import math
@@ -10,7 +12,7 @@ import torch
 from common import Timer, answer, arguments
 from torch import nn
 
-options = arguments(states=100, samples=10, steps=200, margin=10.0, threshold=0.2, lr=0.003)
+options = arguments(states=100, samples=10, steps=200, margin=10.0, threshold=0.2, lr=0.003, passes="pair")
 torch.manual_seed(0)
 
 ACTIONS = 100
@@ -65,17 +67,18 @@ def train(steps):
         for i in range(options.samples):
             for j in range(options.samples):
                 if rewards[s][i] - rewards[s][j] > options.threshold:
-                    # What does not change is found once.
                     winner, loser = actions[s, i].item(), actions[s, j].item()
                     known = (law[winner].log() - law[loser].log()).item()
                     pairs.append((s, winner, loser, known))
     for _ in range(steps):
         optimiser.zero_grad()
         losses = []
-        # The network sees all states at once; what is made of its law goes pair by pair.
-        logs = policy(states).logits
+        logs = policy(states).logits if options.passes == "step" else None
         for s, winner, loser, known in pairs:
-            gap = logs[s, winner] - logs[s, loser]
+            if logs is None:
+                gap = policy(states[s]).logits[winner] - policy(states[s]).logits[loser]
+            else:
+                gap = logs[s, winner] - logs[s, loser]
             losses.append((gap - known - options.margin) ** 2)
         loss = torch.stack(losses).mean()
         loss.backward()
