@@ -94,6 +94,12 @@ struct Compare: ParsableCommand {
       Comparison(
         name: "correctors, PyTorch", likely: task("correctors"), peer: peer("correctors"), bar: .faster(1),
         isPrepared: false),
+      Comparison(
+        name: "bandit, loops over pairs", likely: task("bandit"), peer: peer("bandit"), bar: .faster(100),
+        isPrepared: false),
+      Comparison(
+        name: "bandit, a pass a step", likely: task("bandit"), peer: peer("bandit", "--passes", "step"),
+        bar: .none, isPrepared: false),
       language("greedy", "greedy", .faster(3)), language("batch", "batch of 16", .faster(2)),
       language("train", "training", .faster(1.15)), language("score", "scoring", .faster(4)),
       language("tokenize", "tokeniser", .faster(1)),

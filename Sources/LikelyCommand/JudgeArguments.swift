@@ -5,7 +5,7 @@ import Likely
 /// What judges responses, on the command line.
 enum JudgeKind {
   case length
-  case classifier(TextClassifier, Tokenizer)
+  case model(RewardModel)
   case followUps(FollowUpReward)
   /// ln π(y)/π_ref(y).
   case implicit(PretrainedModel, PretrainedModel)
@@ -20,16 +20,7 @@ enum JudgeKind {
     if text == "length" {
       self = .length
     } else if let folder = rest("model:") {
-      let url = URL(argument: folder)
-      let classifier = try TextClassifier(folder: url)
-      guard classifier.labels.count == 1 else {
-        throw UsageError(
-          "\(option) \(text): a reward model with one output is expected, this one has \(classifier.labels.count)"
-        )
-      }
-      classifier.move(device: device)
-      self = .classifier(
-        classifier, try Tokenizer(contentsOf: url.appending(path: "tokenizer.json")))
+      self = .model(try RewardModel(folder: URL(argument: folder), device: device))
     } else if let folder = rest("follow-up:") {
       let scorer = try PretrainedModel(folder: URL(argument: folder))
       scorer.model.move(device: device)
@@ -52,9 +43,7 @@ enum JudgeKind {
   func rewards(_ prompts: [String], _ responses: [String], tokens: [[Int]]) throws -> [Double] {
     switch self {
     case .length: return tokens.map { -Double($0.count) }
-    case .classifier(let classifier, let tokenizer):
-      let texts = zip(prompts, responses).map { tokenizer.encode($0 + $1) }
-      return withoutGradient { classifier.scores(of: texts).squeeze(1).doubles }
+    case .model(let model): return try model(zip(prompts, responses).map { $0 + $1 })
     case .implicit(let policy, let reference):
       let items = try zip(prompts, responses).map { prompt, response in
         ScoringItem(

@@ -14,6 +14,7 @@ struct PreferCommand: ParsableCommand {
     subcommands: [
       PreferTrain.self, PreferScore.self, PreferFilter.self, PreferProbe.self, PreferMonitor.self,
       PreferReward.self, PreferMine.self, PreferMetrics.self, PreferCompare.self,
+      PreferOnline.self,
     ])
 }
 

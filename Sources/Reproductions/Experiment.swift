@@ -69,6 +69,7 @@ public enum Experiments {
     StochasticInterpolants.self, FeynmanKacSteering.self, FeynmanKacCorrectors.self,
     LikelihoodDisplacement.self, LikelihoodOveroptimisation.self, AlignedSupervisedFineTuning.self,
     CriticalTokens.self, FollowUpLikelihood.self,
+    OnPolicyPreferences.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -161,5 +162,8 @@ public enum Methods {
     Method(
       slug: "asft", command: "likely prefer train",
       summary: "alignment by absolute likelihoods, without a reference"),
+    Method(
+      slug: "on-policy-preferences", command: "likely bandit, likely prefer online",
+      summary: "learning from rewards on a policy's own draws, with every objective in one loop"),
   ]
 }

@@ -50,6 +50,7 @@ import Testing
       "prefer compare": ["--methods", "asft,dpo", "--quiet"],
       "critical-tokens sample": ["--tokens", "8", "--n", "4"],
       "critical-tokens rollouts": ["--tokens", "16", "--n", "4", "--quiet"],
+      "prefer online": ["--iterations", "2", "--tokens", "8", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
       "sample": ["--count", "40", "--steps", "4", "--quiet"], "mirror": ["--steps", "4"],
       "loglik": ["--steps", "4"], "cross-entropy": ["--steps", "4", "--paths", "2"],

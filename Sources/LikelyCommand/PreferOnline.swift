@@ -1,0 +1,237 @@
+import ArgumentParser
+import Files
+import Foundation
+import Likely
+
+/// `likely prefer online`
+struct PreferOnline: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "online",
+    abstract: "Trains a model on its own responses, which a reward scores while it trains.",
+    discussion: """
+      A reward is shortest (fewer tokens are better), near:L (about L tokens; near alone takes the reference's mean),
+      model:FOLDER, a Hugging Face folder for sequence classification with one label, or command:PROGRAM, which reads
+      {"prompt": …, "response": …} a line and answers each with a number.
+
+      Example:
+        likely prefer online --model runs/little --prompt the --out runs/online
+      """)
+
+  @Option(help: ArgumentHelp("Hugging Face folder, or run folder of `lm train`.", valueName: "folder"))
+  var model: String
+
+  @Option(help: ArgumentHelp("A prompt; may be given several times.", valueName: "text"))
+  var prompt: [String] = []
+
+  @Option(help: ArgumentHelp("JSON lines with a prompt each.", valueName: "file.jsonl"))
+  var promptFile: String?
+
+  @Option(help: ArgumentHelp("shortest, near, near:L, model:FOLDER or command:PROGRAM.", valueName: "reward"))
+  var reward = "shortest"
+
+  @Option(help: ArgumentHelp("Seconds that a command may take for an iteration's rewards.", valueName: "s"))
+  var rewardTimeLimit = 60.0
+
+  @OptionGroup var online: OnlineArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "Who draws: \(OnlinePreferenceOptions.DataSource.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "name"))
+  var data = OnlinePreferenceOptions.DataSource.current
+
+  @Option(help: ArgumentHelp("Prompts a step.", valueName: "n"))
+  var batch = 8
+
+  @Option(help: ArgumentHelp("Largest norm of the gradients.", valueName: "norm"))
+  var clip = 1.0
+
+  @Option(help: ArgumentHelp("The most tokens of a response.", valueName: "n"))
+  var tokens = 64
+
+  @OptionGroup var common: CommonOptions
+
+  @Option(help: ArgumentHelp("Run folder to make.", valueName: "folder"))
+  var out: String
+
+  func validate() throws {
+    guard !prompt.isEmpty || promptFile != nil else {
+      throw ValidationError("Missing expected argument '--prompt <text>' or '--prompt-file <file.jsonl>'")
+    }
+    guard rewardTimeLimit > 0 else {
+      throw ValidationError("--reward-time-limit \(rewardTimeLimit): seconds above 0")
+    }
+  }
+
+  func run() throws {
+    let random = common.start()
+    let options = try self.options()
+    let kind = try TextRewardKind(reward)
+    let loaded = try PretrainedModel(folder: URL(argument: model))
+    loaded.model.move(device: common.target)
+    let prompts = try readPrompts(loaded)
+    var generation = GenerationOptions()
+    (generation.maximumTokens, generation.stopTokens) = (tokens, Set(loaded.endTokens))
+    let policy = try TransformerPolicy(loaded.model, generation: generation)
+    let score = try kind.reward(loaded, policy, prompts, timeLimit: rewardTimeLimit, random: random)
+    let loop = try OnlinePreferenceLoop(
+      policy, options: options,
+      prompts: { count, random in (0..<count).map { _ in prompts[random.integer(in: prompts.indices)] } },
+      reward: score)
+    // Made only now, so that a mistake leaves no folder.
+    let run = try RunFolder(creating: URL(argument: out))
+    try run.write(configuration: ConfigurationFile.resolved(self))
+    let metrics = try MetricsLog(run.metrics, keepingThrough: 0)
+    let progress = ProgressLine("training", total: options.iterations, silent: common.quiet)
+    let interruption = Interruption()
+    let result = try loop.run(random: random) { reading in
+      try metrics.append(
+        step: reading.iteration, reading.metrics.compactMap { name, value in value.map { (name, $0) } })
+      progress.update(reading.iteration, "reward \(formatNumber(reading.batchReward))")
+      return interruption.isRequested
+    }
+    try loaded.write(to: run.url)
+    tellEnd(result)
+    summarise(result)
+  }
+
+  private func options() throws -> OnlinePreferenceOptions {
+    var usual = OnlinePreferenceOptions()
+    (usual.iterations, usual.prompts, usual.samples, usual.innerSteps) = (50, 16, 4, 2)
+    (usual.learningRate, usual.clipNorm) = (1e-5, clip)
+    var options = online.options(usual, objective: try OnlineObjective.Name(parsing: online.objective))
+    (options.data, options.mix, options.batch) = (data, online.mix, batch)
+    try options.validate()
+    return options
+  }
+
+  private func readPrompts(_ loaded: PretrainedModel) throws -> [[Int]] {
+    var prompts = try prompt.map { try loaded.promptTokens($0, at: "--prompt") }
+    guard let promptFile else { return prompts }
+    var keys = TextKeys()
+    keys.response = keys.prompt
+    for record in try TextRecord.read(URL(argument: promptFile), keys: keys) {
+      let place = "\(promptFile):\(record.line)"
+      prompts.append(
+        record.messages.isEmpty
+          ? try loaded.promptTokens(record.prompt, at: place)
+          : try loaded.promptTokens(record.messages, at: place))
+    }
+    guard !prompts.isEmpty else {
+      throw LanguageError(.badValue, file: promptFile, found: "no prompts", expected: "at least one line")
+    }
+    return prompts
+  }
+
+  private func tellEnd(_ result: OnlineResult) {
+    if result.skipped > 0 {
+      tell("likely: \(result.skipped) iterations had no pair above the threshold, and took no step")
+    }
+    switch result.end {
+    case .complete: break
+    case .noPairs(let count):
+      tell(
+        "likely: training ended after \(count) iterations in a row without a pair; a lower --threshold helps")
+    case .stopped: tell("likely: interrupted; the model is as it was after the last whole iteration")
+    }
+  }
+
+  private func summarise(_ result: OnlineResult) {
+    guard let first = result.readings.first, let last = result.readings.last else { return }
+    print("\(last.steps) steps, \(last.queries) rewards")
+    print(
+      "mean reward of the draws: \(formatNumber(first.batchReward)) at first, \(formatNumber(last.batchReward)) at last"
+    )
+    if let divergence = last.law.divergence, let entropy = last.law.entropy {
+      print(
+        "KL to the reference \(formatNumber(divergence)), entropy \(formatNumber(entropy)) nats a response")
+    }
+    let alignment = first.range
+    print(
+      "the reference's draws: mean \(formatNumber(alignment.mean)) between \(formatNumber(alignment.lowest)) and "
+        + "\(formatNumber(alignment.highest)), a share of \(formatNumber(alignment.share, digits: 3))")
+    print("advice: \(alignment.recommendation)")
+    print("model: \(out)")
+  }
+}
+
+/// A reward of texts, as the command line names it.
+enum TextRewardKind {
+  case shortest
+  /// About so many tokens; the reference's mean where `nil`.
+  case near(Double?)
+  case model(String)
+  case command(String)
+
+  init(_ text: String) throws {
+    if text == "shortest" {
+      self = .shortest
+    } else if text == "near" {
+      self = .near(nil)
+    } else if text.hasPrefix("near:"), let length = Double(text.dropFirst(5)), length > 0, length.isFinite {
+      self = .near(length)
+    } else if text.hasPrefix("model:"), text.count > 6 {
+      self = .model(String(text.dropFirst(6)))
+    } else if text.hasPrefix("command:"), text.count > 8 {
+      self = .command(String(text.dropFirst(8)))
+    } else {
+      throw UsageError(
+        "--reward \(text): shortest, near, near:L with L tokens, model:FOLDER or command:PROGRAM is expected")
+    }
+  }
+
+  typealias Reward = ([[Int]], [[[Int]]]) throws -> [[Double]]
+
+  func reward(
+    _ loaded: PretrainedModel, _ policy: TransformerPolicy<Transformer>, _ prompts: [[Int]],
+    timeLimit: Double,
+    random: RandomSource
+  ) throws -> Reward {
+    switch self {
+    case .shortest: return Self.lengths(.shortest)
+    case .near(let length?): return Self.lengths(.near(length))
+    case .near(nil):
+      let chosen =
+        prompts.count >= 64 ? Array(prompts.prefix(64)) : (0..<64).map { prompts[$0 % prompts.count] }
+      let drawn = try policy.sample(1, for: chosen, from: .reference, random: random.split("lengths"))
+      let mean = Double(drawn.reduce(0) { $0 + $1[0].count }) / Double(drawn.count)
+      tell("likely: the reference's responses have \(formatNumber(mean)) tokens on average")
+      return Self.lengths(.near(mean))
+    case .model(let folder):
+      let model = try RewardModel(
+        folder: URL(argument: folder), device: policy.model.embedding.weight.value.device)
+      return Self.texts(loaded.tokenizer) { pairs in try model(pairs.map { $0.prompt + $0.response }) }
+    case .command(let command):
+      let process = ExternalProcess(command, timeLimit: timeLimit)
+      return Self.texts(loaded.tokenizer) { pairs in
+        try process.rewards(
+          pairs.map { ["prompt": .string($0.prompt), "response": .string($0.response)] })
+      }
+    }
+  }
+
+  /// A reward of prompts and responses as texts, all of a batch at once.
+  private static func texts(
+    _ tokenizer: Tokenizer, _ score: @escaping ([(prompt: String, response: String)]) throws -> [Double]
+  ) -> Reward {
+    { prompts, responses in
+      let pairs = zip(prompts, responses).flatMap { prompt, responses in
+        responses.map {
+          (
+            prompt: tokenizer.decode(prompt, skippingSpecialTokens: true),
+            response: tokenizer.decode($0, skippingSpecialTokens: true)
+          )
+        }
+      }
+      var scores = try score(pairs)[...]
+      return responses.map { responses in
+        defer { scores = scores.dropFirst(responses.count) }
+        return Array(scores.prefix(responses.count))
+      }
+    }
+  }
+
+  private static func lengths(_ reward: LengthReward) -> Reward {
+    { _, texts in texts.map { $0.map { reward($0.count) } } }
+  }
+}
