@@ -155,7 +155,7 @@ public struct LikelihoodOveroptimisation: Experiment {
         Claim(
           "C: languages in which the entropy's turn is not told after epoch 3",
           measured: count { stopped($0, watches: [.entropy]).last ?? 0 <= 3 }, uncertainty: nil,
-          rule: .count(atLeast: 4, of: Self.worlds)),
+          rule: .count(atLeast: 3, of: Self.worlds)),
       ], items: items(curves[0], title: "C: IPO, τ = 0.1, first language"))
   }
 
