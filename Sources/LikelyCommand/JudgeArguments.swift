@@ -4,21 +4,23 @@ import Likely
 
 /// What judges responses, on the command line.
 enum JudgeKind {
-  case length
+  case length(LengthReward)
   case model(RewardModel)
   case followUps(FollowUpReward)
   /// ln π(y)/π_ref(y).
   case implicit(PretrainedModel, PretrainedModel)
   case command(ExternalProcess)
 
-  /// `length`, `model:FOLDER`, `implicit:POLICY,REFERENCE`, `follow-up:FOLDER` or `command:PROGRAM`.
+  /// `length`, `near:L`, `model:FOLDER`, `implicit:POLICY,REFERENCE`, `follow-up:FOLDER` or `command:PROGRAM`.
   init(_ text: String, option: String, timeLimit: Double, device: Device) throws {
     func rest(_ prefix: String) -> String? {
       guard text.hasPrefix(prefix) else { return nil }
       return String(text.dropFirst(prefix.count))
     }
-    if text == "length" {
-      self = .length
+    if text == "length" || text == "shortest" {
+      self = .length(.shortest)
+    } else if let length = rest("near:").flatMap(Double.init), length > 0, length.isFinite {
+      self = .length(.near(length))
     } else if let folder = rest("model:") {
       self = .model(try RewardModel(folder: URL(argument: folder), device: device))
     } else if let folder = rest("follow-up:") {
@@ -34,7 +36,7 @@ enum JudgeKind {
       self = .command(ExternalProcess(program, timeLimit: timeLimit))
     } else {
       throw UsageError(
-        "\(option) \(text): length, model:FOLDER, implicit:POLICY,REFERENCE, follow-up:FOLDER or command:PROGRAM is expected"
+        "\(option) \(text): length (or shortest), near:L, model:FOLDER, implicit:POLICY,REFERENCE, follow-up:FOLDER or command:PROGRAM is expected"
       )
     }
   }
@@ -42,7 +44,7 @@ enum JudgeKind {
   /// A reward a response.
   func rewards(_ prompts: [String], _ responses: [String], tokens: [[Int]]) throws -> [Double] {
     switch self {
-    case .length: return tokens.map { -Double($0.count) }
+    case .length(let reward): return tokens.map { reward($0.count) }
     case .model(let model): return try model(zip(prompts, responses).map { $0 + $1 })
     case .implicit(let policy, let reference):
       let items = try zip(prompts, responses).map { prompt, response in
@@ -74,7 +76,7 @@ struct JudgeArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "length (shorter is better), model:FOLDER, follow-up:FOLDER, or command:PROGRAM, which gives a number a line.",
+      "length (shorter is better), near:L, model:FOLDER, implicit:POLICY,REFERENCE, follow-up:FOLDER, command:PROGRAM.",
       valueName: "judge"))
   var judge: String?
 

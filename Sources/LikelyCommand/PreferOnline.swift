@@ -10,7 +10,8 @@ struct PreferOnline: ParsableCommand {
     abstract: "Trains a model on its own responses, which a reward scores while it trains.",
     discussion: """
       A reward is shortest (fewer tokens are better), near:L (about L tokens; near alone takes the reference's mean),
-      model:FOLDER, a Hugging Face folder for sequence classification with one label, or command:PROGRAM, which reads
+      model:FOLDER, a Hugging Face folder for sequence classification with one label, implicit:POLICY,REFERENCE, the ratio
+      of two models, follow-up:FOLDER, what a chat model thinks a user says next, or command:PROGRAM, which reads
       {"prompt": …, "response": …} a line and answers each with a number.
 
       Example:
@@ -26,7 +27,10 @@ struct PreferOnline: ParsableCommand {
   @Option(help: ArgumentHelp("JSON lines with a prompt each.", valueName: "file.jsonl"))
   var promptFile: String?
 
-  @Option(help: ArgumentHelp("shortest, near, near:L, model:FOLDER or command:PROGRAM.", valueName: "reward"))
+  @Option(
+    help: ArgumentHelp(
+      "shortest, near, near:L, model:FOLDER, implicit:A,B, follow-up:FOLDER or command:PROGRAM.",
+      valueName: "reward"))
   var reward = "shortest"
 
   @Option(help: ArgumentHelp("Seconds that a command may take for an iteration's rewards.", valueName: "s"))
@@ -66,14 +70,14 @@ struct PreferOnline: ParsableCommand {
   func run() throws {
     let random = common.start()
     let options = try self.options()
-    let kind = try TextRewardKind(reward)
+    let kind = try TextRewardKind(reward, timeLimit: rewardTimeLimit, device: common.target)
     let loaded = try PretrainedModel(folder: URL(argument: model))
     loaded.model.move(device: common.target)
     let prompts = try readPrompts(loaded)
     var generation = GenerationOptions()
     (generation.maximumTokens, generation.stopTokens) = (tokens, Set(loaded.endTokens))
     let policy = try TransformerPolicy(loaded.model, generation: generation)
-    let score = try kind.reward(loaded, policy, prompts, timeLimit: rewardTimeLimit, random: random)
+    let score = try kind.reward(loaded, policy, prompts, random: random)
     let loop = try OnlinePreferenceLoop(
       policy, options: options,
       prompts: { count, random in (0..<count).map { _ in prompts[random.integer(in: prompts.indices)] } },
@@ -157,81 +161,43 @@ struct PreferOnline: ParsableCommand {
 
 /// A reward of texts, as the command line names it.
 enum TextRewardKind {
-  case shortest
-  /// About so many tokens; the reference's mean where `nil`.
-  case near(Double?)
-  case model(String)
-  case command(String)
+  /// About as many tokens as the reference has on average.
+  case near
+  case judge(JudgeKind)
 
-  init(_ text: String) throws {
-    if text == "shortest" {
-      self = .shortest
-    } else if text == "near" {
-      self = .near(nil)
-    } else if text.hasPrefix("near:"), let length = Double(text.dropFirst(5)), length > 0, length.isFinite {
-      self = .near(length)
-    } else if text.hasPrefix("model:"), text.count > 6 {
-      self = .model(String(text.dropFirst(6)))
-    } else if text.hasPrefix("command:"), text.count > 8 {
-      self = .command(String(text.dropFirst(8)))
-    } else {
-      throw UsageError(
-        "--reward \(text): shortest, near, near:L with L tokens, model:FOLDER or command:PROGRAM is expected")
-    }
+  init(_ text: String, timeLimit: Double, device: Device) throws {
+    self =
+      text == "near"
+      ? .near : .judge(try JudgeKind(text, option: "--reward", timeLimit: timeLimit, device: device))
   }
 
   typealias Reward = ([[Int]], [[[Int]]]) throws -> [[Double]]
 
   func reward(
     _ loaded: PretrainedModel, _ policy: TransformerPolicy<Transformer>, _ prompts: [[Int]],
-    timeLimit: Double,
     random: RandomSource
   ) throws -> Reward {
+    let kind: JudgeKind
     switch self {
-    case .shortest: return Self.lengths(.shortest)
-    case .near(let length?): return Self.lengths(.near(length))
-    case .near(nil):
+    case .judge(let judge): kind = judge
+    case .near:
       let chosen =
         prompts.count >= 64 ? Array(prompts.prefix(64)) : (0..<64).map { prompts[$0 % prompts.count] }
       let drawn = try policy.sample(1, for: chosen, from: .reference, random: random.split("lengths"))
       let mean = Double(drawn.reduce(0) { $0 + $1[0].count }) / Double(drawn.count)
       tell("likely: the reference's responses have \(formatNumber(mean)) tokens on average")
-      return Self.lengths(.near(mean))
-    case .model(let folder):
-      let model = try RewardModel(
-        folder: URL(argument: folder), device: policy.model.embedding.weight.value.device)
-      return Self.texts(loaded.tokenizer) { pairs in try model(pairs.map { $0.prompt + $0.response }) }
-    case .command(let command):
-      let process = ExternalProcess(command, timeLimit: timeLimit)
-      return Self.texts(loaded.tokenizer) { pairs in
-        try process.rewards(
-          pairs.map { ["prompt": .string($0.prompt), "response": .string($0.response)] })
+      kind = .length(.near(mean))
+    }
+    func text(_ tokens: [Int]) -> String { loaded.tokenizer.decode(tokens, skippingSpecialTokens: true) }
+    // All of a batch at once.
+    return { prompts, responses in
+      let asked = zip(prompts, responses).flatMap { prompt, own in own.map { _ in text(prompt) } }
+      let written = responses.flatMap { $0 }
+      var rewards = try kind.rewards(asked, written.map(text), tokens: written)[...]
+      return responses.map { own in
+        defer { rewards = rewards.dropFirst(own.count) }
+        return Array(rewards.prefix(own.count))
       }
     }
-  }
-
-  /// A reward of prompts and responses as texts, all of a batch at once.
-  private static func texts(
-    _ tokenizer: Tokenizer, _ score: @escaping ([(prompt: String, response: String)]) throws -> [Double]
-  ) -> Reward {
-    { prompts, responses in
-      let pairs = zip(prompts, responses).flatMap { prompt, responses in
-        responses.map {
-          (
-            prompt: tokenizer.decode(prompt, skippingSpecialTokens: true),
-            response: tokenizer.decode($0, skippingSpecialTokens: true)
-          )
-        }
-      }
-      var scores = try score(pairs)[...]
-      return responses.map { responses in
-        defer { scores = scores.dropFirst(responses.count) }
-        return Array(scores.prefix(responses.count))
-      }
-    }
-  }
-
-  private static func lengths(_ reward: LengthReward) -> Reward {
-    { _, texts in texts.map { $0.map { reward($0.count) } } }
   }
 }

@@ -75,12 +75,7 @@ extension TransformerPolicy where Reference == Transformer {
   /// A policy whose reference is the model as it is now.
   /// - Throws: ``LanguageError``, and what making a second model throws.
   public convenience init(_ model: Transformer, generation: GenerationOptions) throws {
-    // Its weights are overwritten, so their draws do not matter.
-    var random = RandomSource(seed: 0)
-    let reference = try Transformer(model.configuration, using: &random)
-    let device = model.embedding.weight.value.device
-    reference.move(to: model.embedding.weight.value.dtype, device: device)
-    try reference.load(Dictionary(uniqueKeysWithValues: model.state().map { ($0.name, $0.tensor) }))
+    let reference = try model.copy()
     reference.freeze()
     reference.train(false)
     try self.init(model, reference: reference, generation: generation)

@@ -81,7 +81,7 @@ public final class Transformer: Module, LanguageModel {
   public func copy() throws -> Transformer {
     var unused = RandomSource(seed: 0)
     let copy = try Transformer(configuration, using: &unused)
-    copy.move(device: embedding.weight.value.device)
+    copy.move(to: embedding.weight.value.dtype, device: embedding.weight.value.device)
     try copy.load(Dictionary(uniqueKeysWithValues: state().map { ($0.name, $0.tensor) }))
     return copy
   }
