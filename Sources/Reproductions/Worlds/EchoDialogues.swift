@@ -9,7 +9,8 @@ import Torch
 package struct EchoDialogues: Sendable {
   package static let vocabulary = 25
   package static let end = 24
-  package static let longest = 12
+  /// Prompt, a response of as many tokens as are drawn, and a follow-up.
+  package static let longest = 13
   private static let (question, response, followUp) = (9, 10, 11)
 
   /// Ten phrases each, of three tokens.
