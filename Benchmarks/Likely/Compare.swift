@@ -106,9 +106,9 @@ struct Compare: ParsableCommand {
       language("greedy", "greedy", .none, mixed: true), language("batch", "batch of 16", .none, mixed: true),
       language("train", "training", .none, mixed: true), language("score", "scoring", .none, mixed: true),
       preference("dpo", "DPO step", .faster(2)),
-      preference("dpo-kept", "DPO step, reference kept", .none),
+      preference("dpo-kept", "DPO, kept", .none),
       preference("orpo", "ORPO step", .faster(2)),
-      preference("asft", beside: "orpo", "ASFT step beside ORPO's", .faster(2)),
+      preference("asft", beside: "orpo", "ASFT step", .faster(2)),
       preference("reference", "reference", .faster(3)), preference("ches", "CHES", .faster(4)),
       preference("follow-up", "follow-ups", .faster(20)),
       Comparison(

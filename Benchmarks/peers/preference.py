@@ -1,6 +1,7 @@
 """Preferences the usual way: steps of trl's trainers, its log-probabilities of the reference, similarities of pairs from
 two full passes each, and follow-ups read one by one."""
 
+import logging as messages
 import os
 import resource
 import tempfile
@@ -16,6 +17,7 @@ from common import Timer, answer, arguments
 from datasets import Dataset, disable_progress_bars
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, logging
 
+messages.disable(messages.WARNING)
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 disable_progress_bars()
