@@ -36,6 +36,17 @@ struct PreferOnline: ParsableCommand {
   @Option(help: ArgumentHelp("Seconds that a command may take for an iteration's rewards.", valueName: "s"))
   var rewardTimeLimit = 60.0
 
+  @Option(
+    help: ArgumentHelp(
+      "JSON lines with a prompt, a response and a reward each: learns from these alone, draws nothing.",
+      valueName: "file.jsonl"))
+  var responses: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Steers --kl to this divergence from the reference, nats a response.", valueName: "nats"))
+  var klTarget: Double?
+
   @OptionGroup var online: OnlineArguments
 
   @Option(
@@ -59,8 +70,11 @@ struct PreferOnline: ParsableCommand {
   var out: String
 
   func validate() throws {
-    guard !prompt.isEmpty || promptFile != nil else {
+    guard !prompt.isEmpty || promptFile != nil || responses != nil else {
       throw ValidationError("Missing expected argument '--prompt <text>' or '--prompt-file <file.jsonl>'")
+    }
+    guard responses == nil || prompt.isEmpty && promptFile == nil else {
+      throw ValidationError("--responses: has prompts of its own; leave out --prompt and --prompt-file")
     }
     guard rewardTimeLimit > 0 else {
       throw ValidationError("--reward-time-limit \(rewardTimeLimit): seconds above 0")
@@ -73,15 +87,17 @@ struct PreferOnline: ParsableCommand {
     let kind = try TextRewardKind(reward, timeLimit: rewardTimeLimit, device: common.target)
     let loaded = try PretrainedModel(folder: URL(argument: model))
     loaded.model.move(device: common.target)
-    let prompts = try readPrompts(loaded)
+    let given = try responses.map { try readResponses($0, loaded) }
+    let prompts = try given?.prompts ?? readPrompts(loaded)
     var generation = GenerationOptions()
     (generation.maximumTokens, generation.stopTokens) = (tokens, Set(loaded.endTokens))
-    let policy = try TransformerPolicy(loaded.model, generation: generation)
+    let hasCritic = online.objective == OnlineObjective.Name.ppo.rawValue && online.baseline == .critic
+    let policy = try TransformerPolicy(loaded.model, generation: generation, hasCritic: hasCritic)
     let score = try kind.reward(loaded, policy, prompts, random: random)
     let loop = try OnlinePreferenceLoop(
       policy, options: options,
       prompts: { count, random in (0..<count).map { _ in prompts[random.integer(in: prompts.indices)] } },
-      reward: score)
+      reward: score, given: given)
     // Made only now, so that a mistake leaves no folder.
     let run = try RunFolder(creating: URL(argument: out))
     try run.write(configuration: ConfigurationFile.resolved(self))
@@ -104,7 +120,8 @@ struct PreferOnline: ParsableCommand {
     (usual.iterations, usual.prompts, usual.samples, usual.innerSteps) = (50, 16, 4, 2)
     (usual.learningRate, usual.clipNorm) = (1e-5, clip)
     var options = online.options(usual, objective: try OnlineObjective.Name(parsing: online.objective))
-    (options.data, options.mix, options.batch) = (data, online.mix, batch)
+    (options.data, options.mix, options.batch) = (responses == nil ? data : .fixed, online.mix, batch)
+    options.divergenceTarget = klTarget
     try options.validate()
     return options
   }
@@ -125,6 +142,15 @@ struct PreferOnline: ParsableCommand {
       throw LanguageError(.badValue, file: promptFile, found: "no prompts", expected: "at least one line")
     }
     return prompts
+  }
+
+  /// Responses with equal prompts stand together.
+  private func readResponses(_ file: String, _ loaded: PretrainedModel) throws -> GivenResponses<
+    TransformerPolicy<Transformer>
+  > {
+    let found = try loaded.rewardedResponses(contentsOf: URL(argument: file))
+    return GivenResponses(
+      prompts: found.map(\.prompt), responses: found.map(\.responses), rewards: found.map(\.rewards))
   }
 
   private func tellEnd(_ result: OnlineResult) {

@@ -88,7 +88,7 @@ public struct TokenScores: Sendable {
     for pair in pairs {
       guard let row = byLine[pair.line] else {
         throw LanguageError(
-          .missing, file: file, place: "line \(pair.line)", found: "no scores of this pair",
+          .badValue, file: file, place: "line \(pair.line)", found: "no scores of this pair",
           expected: "scores of every pair; score the same file")
       }
       guard row.chosen == pair.chosen, row.rejected == pair.rejected else {

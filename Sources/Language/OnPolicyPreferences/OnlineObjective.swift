@@ -41,6 +41,9 @@ public enum OnlineObjective: Sendable, Hashable {
       case batch
       /// Of the prompt's own draws.
       case prompt
+      /// What a critic expects before every token, which is trained beside the policy: of `ppo` alone, whose ratio is then
+      /// clipped token by token.
+      case critic
     }
 
     public var baseline = Baseline.running
@@ -98,6 +101,11 @@ public enum OnlineObjective: Sendable, Hashable {
     case .reinforce(let advantage):
       let values = advantage.values(batch, moments: moments)
       return .likelihood(weights: batch.sums(values).map { $0 / Double(batch.total) })
+    case .ppo(let advantage, let clip) where advantage.baseline == .critic:
+      let counts = batch.sums(batch.draws.map { $0.map { _ in 1 } })
+      let totals = batch.sums(advantage.shaped(batch))
+      return .tokens(
+        TokenRatio(counts: counts, returns: zip(totals, counts).map { $0 / $1 }, clip: clip))
     case .ppo(let advantage, let clip):
       let values = advantage.values(batch, moments: moments)
       return .ratio(
@@ -175,6 +183,7 @@ extension OnlineObjective.Advantage {
       let batch = own(shaped.flatMap { $0 })
       advantages = shaped.map { standardised($0, batch) }
     case .prompt: advantages = shaped.map { standardised($0, own($0)) }
+    case .critic: preconditionFailure("a critic's advantages are of tokens")
     }
     guard isPositive, let least = advantages.joined().min() else { return advantages }
     return advantages.map { $0.map { $0 - least } }

@@ -72,7 +72,13 @@ extension OnlineObjective {
     switch self {
     case .preferred, .best: break
     case .rewardWeighted(let beta): try require(beta > 0 && beta.isFinite, "beta", beta, "above 0")
-    case .reinforce(let advantage): try check(advantage)
+    case .reinforce(let advantage):
+      try check(advantage)
+      guard advantage.baseline != .critic else {
+        throw LanguageError(
+          .badValue, file: "objective", place: "baseline", found: "a critic for reinforce",
+          expected: "ppo with a critic, or another baseline")
+      }
     case .ppo(let advantage, let clip):
       try check(advantage)
       try require(clip > 0 && clip < 1, "clip", clip, "above 0, below 1")

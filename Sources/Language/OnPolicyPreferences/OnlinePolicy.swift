@@ -7,6 +7,8 @@ public protocol OnlinePolicy: AnyObject {
   /// Whether responses have the same law for every prompt: equal responses to different prompts are then one.
   var ignoresPrompts: Bool { get }
   var parameters: [Parameter] { get }
+  /// Whether ``tokens(_:owners:prompts:)`` gives something.
+  var hasCritic: Bool { get }
   /// `count` responses to every prompt, from the policy as it is or from its reference.
   func sample(_ count: Int, for prompts: [Prompt], from source: SampleSource, random: RandomSource)
     throws(LanguageError) -> [[Response]]
@@ -19,11 +21,26 @@ public protocol OnlinePolicy: AnyObject {
     throws(LanguageError) -> [Double]
   /// Tokens of a response.
   func length(_ response: Response) -> Int
+  /// Every token of responses by itself, for objectives with a critic; `nil` where the policy has none.
+  func tokens(_ responses: [Response], owners: [Int], prompts: [Prompt]) -> TokenReadings?
+}
+
+/// Of the tokens of responses, one behind the other, differentiable: ln π of each, and what the critic expects before it.
+public struct TokenReadings {
+  /// `[tokens]` each.
+  public var logProbabilities: Tensor
+  public var values: Tensor
+
+  public init(logProbabilities: Tensor, values: Tensor) {
+    (self.logProbabilities, self.values) = (logProbabilities, values)
+  }
 }
 
 extension OnlinePolicy {
   public var ignoresPrompts: Bool { false }
+  public var hasCritic: Bool { false }
   public func length(_ response: Response) -> Int { 1 }
+  public func tokens(_ responses: [Response], owners: [Int], prompts: [Prompt]) -> TokenReadings? { nil }
 }
 
 /// Who draws.
@@ -62,6 +79,9 @@ struct PolicyBatch<Policy: OnlinePolicy> {
   var draws: ResponseDraws
   /// Whether a prompt's responses come from the policy itself.
   var isOwn: [Bool]
+  /// ln π of the tokens of every distinct response, and the critic's values, when the batch was drawn; only with a critic.
+  var drawnTokens: [[Double]]?
+  var drawnValues: [[Double]]?
 
   /// Equal responses as one.
   static func distinct(_ drawn: [[Policy.Response]], ignoringPrompts: Bool) -> (
@@ -102,6 +122,7 @@ struct PolicyBatch<Policy: OnlinePolicy> {
         draws: draws, rewards: chosen.map { self.draws.rewards[$0] },
         logProbabilities: chosen.map { self.draws.logProbabilities[$0] },
         reference: kept.map { self.draws.reference[$0] }, lengths: kept.map { self.draws.lengths[$0] }),
-      isOwn: chosen.map { isOwn[$0] })
+      isOwn: chosen.map { isOwn[$0] }, drawnTokens: drawnTokens.map { own in kept.map { own[$0] } },
+      drawnValues: drawnValues.map { own in kept.map { own[$0] } })
   }
 }

@@ -17,20 +17,30 @@ public struct OnlinePreferenceLoop<Policy: OnlinePolicy> {
   let makePrompts: (Int, inout RandomSource) throws -> [Policy.Prompt]
   let reward: ([Policy.Prompt], [[Policy.Response]]) throws -> [[Double]]
   let law: ((Policy) -> PolicyLaw)?
+  /// In place of draws of the reference, for `fixed` data.
+  let given: GivenResponses<Policy>?
 
   /// - Parameters:
   ///   - prompts: draws so many.
   ///   - reward: of every response to every prompt.
   ///   - law: the policy's law where it is known exactly; estimated from draws where `nil`.
+  ///   - given: responses and rewards that are there already, for `fixed` data; drawn from the reference where `nil`.
   /// - Throws: ``LanguageError`` naming the option that does not fit.
   public init(
     _ policy: Policy, options: OnlinePreferenceOptions,
     prompts: @escaping (Int, inout RandomSource) throws -> [Policy.Prompt],
     reward: @escaping ([Policy.Prompt], [[Policy.Response]]) throws -> [[Double]],
-    law: ((Policy) -> PolicyLaw)? = nil
+    law: ((Policy) -> PolicyLaw)? = nil, given: GivenResponses<Policy>? = nil
   ) throws(LanguageError) {
     try options.validate()
+    if let given { try given.validate(options) }
+    if case .ppo(let advantage, _) = options.objective, advantage.baseline == .critic, !policy.hasCritic {
+      throw LanguageError(
+        .badValue, file: "online preferences", place: "baseline", found: "a critic, and a policy without one",
+        expected: "a transformer with a critic, or another baseline: running, batch or prompt")
+    }
     (self.policy, self.options, makePrompts, self.reward, self.law) = (policy, options, prompts, reward, law)
+    self.given = given
   }
 
   /// Trains the policy.
@@ -77,7 +87,19 @@ public struct OnlinePreferenceLoop<Policy: OnlinePolicy> {
         options.samples, for: chosen.map { prompts[$0] }, from: source, random: random.split(name))
       for (place, responses) in zip(chosen, found) { drawn[place] = responses }
     }
-    let rewards = try reward(prompts, drawn)
+    return try batch(prompts, drawn, rewards: reward(prompts, drawn), isOwn: isOwn)
+  }
+
+  /// What was given as a batch, as if the reference had drawn it.
+  func batch(of given: GivenResponses<Policy>) throws -> PolicyBatch<Policy> {
+    try batch(
+      given.prompts, given.responses, rewards: given.rewards,
+      isOwn: given.prompts.map { _ in false })
+  }
+
+  private func batch(
+    _ prompts: [Policy.Prompt], _ drawn: [[Policy.Response]], rewards: [[Double]], isOwn: [Bool]
+  ) throws -> PolicyBatch<Policy> {
     try check(rewards, like: drawn)
     let (responses, owners, draws) = PolicyBatch<Policy>.distinct(
       drawn, ignoringPrompts: policy.ignoresPrompts)

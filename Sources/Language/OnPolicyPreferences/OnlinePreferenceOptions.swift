@@ -20,6 +20,9 @@ public struct OnlinePreferenceOptions: Sendable, Hashable {
   public var batch: Int?
   /// The largest norm of a gradient; none where `nil`.
   public var clipNorm: Double?
+  /// Of `reinforce` and `ppo`: the divergence that the weight λ of the penalty on it is steered to, from the weight that the
+  /// objective has; it stays where `nil`. See ``DivergenceControl``.
+  public var divergenceTarget: Double?
   /// Iterations in a row without a pair after which training stops.
   public var patience = 10
 
@@ -61,6 +64,13 @@ public struct OnlinePreferenceOptions: Sendable, Hashable {
     try require(batch.map { $0 >= 1 } ?? true, "batch", batch ?? 0, "at least 1")
     try require(clipNorm.map { $0 > 0 } ?? true, "clip norm", clipNorm ?? 0, "above 0")
     try require(patience >= 1, "patience", patience, "at least 1")
+    if let divergenceTarget {
+      try require(
+        divergenceTarget > 0 && divergenceTarget.isFinite, "kl target", divergenceTarget, "above 0")
+      try require(
+        objective.divergenceWeight ?? 0 > 0, "kl", objective.divergenceWeight ?? 0,
+        "above 0, of reinforce or ppo: a target steers a weight that is there")
+    }
   }
 }
 
@@ -89,6 +99,8 @@ public struct OnlineReading: Sendable, Hashable {
   public var effectiveShare: Double?
   /// The share of what is lowered that has reached the floor of a negative gradient.
   public var flooredShare: Double?
+  /// λ of the penalty on the divergence, of `reinforce` and `ppo`.
+  public var divergenceWeight: Double?
   /// Of the policy after the iteration where it is exact; elsewhere of the policy that drew, from its draws.
   public var law: PolicyLaw
 
@@ -108,6 +120,7 @@ public struct OnlineReading: Sendable, Hashable {
       ("tail_mass", law.tailMass), ("batch_reward", batchReward), ("winner_change", winnerChange),
       ("loser_change", loserChange), ("margin", margin), ("pairs", Double(pairs)), ("loss", loss),
       ("gradient_norm", gradientNorm), ("ess_share", effectiveShare), ("floored_share", flooredShare),
+      ("kl_weight", divergenceWeight),
     ]
   }
 }

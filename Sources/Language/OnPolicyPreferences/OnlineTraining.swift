@@ -7,6 +7,9 @@ struct OnlineTraining<Policy: OnlinePolicy> {
   let random: RandomSource
   private let optimiser: Adam
   private var moments = RunningMoments()
+  /// The loop's, with the weight of the penalty on the divergence as it is now.
+  private var objective: OnlineObjective
+  private var control: DivergenceControl?
   private var fixed: Prepared?
   private var queries = 0
   private var steps = 0
@@ -31,18 +34,27 @@ struct OnlineTraining<Policy: OnlinePolicy> {
 
   init(loop: OnlinePreferenceLoop<Policy>, random: RandomSource) {
     (self.loop, self.random) = (loop, random)
+    objective = loop.options.objective
+    if let target = loop.options.divergenceTarget, let weight = objective.divergenceWeight {
+      control = DivergenceControl(target: target, weight: weight)
+    }
     optimiser = Adam(loop.policy.parameters, learningRate: loop.options.learningRate)
   }
 
   mutating func iterate(_ iteration: Int) throws -> OnlineReading {
     let data = try prepare(iteration)
-    queries = loop.options.data == .fixed ? loop.options.queries : queries + data.all.batch.draws.total
+    queries = loop.options.data == .fixed ? data.all.batch.draws.total : queries + data.all.batch.draws.total
     let (last, part) = try train(data, iteration)
     let rewards = data.all.batch.draws.rewards.flatMap { $0 }
     var reading = OnlineReading(
       iteration: iteration + 1, queries: queries, steps: steps, isSkipped: last == nil, loss: last?.loss,
       gradientNorm: last?.norm, range: PreferenceAlignment(rewards), pairs: Int(data.all.pairs.total),
       law: loop.law?(loop.policy) ?? data.law)
+    reading.divergenceWeight = objective.divergenceWeight
+    if let divergence = reading.law.divergence, control != nil {
+      control!.take(divergence)
+      objective = objective.penalising(control!.weight)
+    }
     if case .rewardWeighted(let beta) = loop.options.objective {
       reading.effectiveShare =
         effectiveSampleSize(logWeights: rewards.map { $0 / beta }) / Double(rewards.count)
@@ -60,7 +72,8 @@ struct OnlineTraining<Policy: OnlinePolicy> {
     case .fixed:
       if let fixed { return fixed }
       let all = prepared(
-        try loop.draw(options.prompts * options.iterations, mix: 1, random: random.split("fixed")))
+        try loop.given.map { try loop.batch(of: $0) }
+          ?? loop.draw(options.prompts * options.iterations, mix: 1, random: random.split("fixed")))
       fixed = all
       return all
     case .reference: return prepared(try loop.draw(options.prompts, mix: 1, random: stream))
@@ -71,15 +84,33 @@ struct OnlineTraining<Policy: OnlinePolicy> {
   }
 
   private mutating func prepared(_ batch: PolicyBatch<Policy>) -> Prepared {
-    loop.options.objective.see(batch.draws, moments: &moments)
+    var batch = batch
+    if case .ppo(let advantage, _) = objective, advantage.baseline == .critic { rememberTokens(&batch) }
+    objective.see(batch.draws, moments: &moments)
     return Prepared(compiled(batch), law: estimate(batch))
+  }
+
+  /// What the policy and its critic say of every token before they are trained on it.
+  private func rememberTokens(_ batch: inout PolicyBatch<Policy>) {
+    let found = withoutGradient {
+      loop.policy.tokens(batch.responses, owners: batch.owners, prompts: batch.prompts)
+    }
+    guard let found else { preconditionFailure("OnlineTraining: a critic that the policy does not have") }
+    func split(_ values: Tensor) -> [[Double]] {
+      var rest = values.to(.double, device: .cpu).doubles[...]
+      return batch.draws.lengths.map { count in
+        defer { rest = rest.dropFirst(count) }
+        return Array(rest.prefix(count))
+      }
+    }
+    (batch.drawnTokens, batch.drawnValues) = (split(found.logProbabilities), split(found.values))
   }
 
   private func compiled(_ batch: PolicyBatch<Policy>) -> Compiled {
     let threshold = loop.options.threshold
     return Compiled(
       batch: batch, pairs: batch.draws.pairs(threshold: threshold),
-      terms: loop.options.objective.terms(batch.draws, threshold: threshold, moments: moments))
+      terms: objective.terms(batch.draws, threshold: threshold, moments: moments))
   }
 
   // MARK: Steps
@@ -111,13 +142,11 @@ struct OnlineTraining<Policy: OnlinePolicy> {
     guard let terms = data.terms else { return nil }
     let (policy, batch) = (loop.policy, data.batch)
     let values = policy.parameters.map(\.value)
-    let function = terms.loss(
-      reference: batch.draws.reference, lengths: batch.draws.lengths, device: values.first?.device ?? .cpu)
+    let function = lossFunction(terms, batch, device: values.first?.device ?? .cpu)
     var last = (loss: 0.0, norm: 0.0)
     for step in 1...count {
       let (loss, slopes) = withGradient {
-        let loss = function(
-          policy.logProbabilities(batch.responses, owners: batch.owners, prompts: batch.prompts))
+        let loss = function()
         return (loss.detach(), gradients(of: [loss], withRespectTo: values))
       }
       var norm: Tensor?
@@ -140,6 +169,22 @@ struct OnlineTraining<Policy: OnlinePolicy> {
       steps += 1
     }
     return last
+  }
+
+  /// The loss of a batch under the policy as it is when the function is called.
+  private func lossFunction(_ terms: ResponseTerms, _ batch: PolicyBatch<Policy>, device: Device) -> () ->
+    Tensor
+  {
+    let policy = loop.policy
+    if case .tokens(let ratio) = terms, let old = batch.drawnTokens, let expected = batch.drawnValues {
+      let function = ratio.loss(old: old, values: expected, device: device)
+      return { function(policy.tokens(batch.responses, owners: batch.owners, prompts: batch.prompts)!) }
+    }
+    let function = terms.loss(
+      reference: batch.draws.reference, lengths: batch.draws.lengths, device: device)
+    return {
+      function(policy.logProbabilities(batch.responses, owners: batch.owners, prompts: batch.prompts))
+    }
   }
 
   // MARK: Readings

@@ -12,6 +12,8 @@ public enum ResponseTerms: Sendable, Hashable {
   case ratio(responses: [Int], advantages: [Double], old: [Double], clip: Double)
   /// Σ wᵢ ℓ(y_w, y_l) of pairs.
   case pairs(winners: [Int], losers: [Int], weights: [Double], loss: PreferenceLoss)
+  /// A clipped ratio a token, with a critic.
+  case tokens(TokenRatio)
 
   /// The loss as a function of ln π of the distinct responses, `[responses]`, in `Double` and differentiable.
   ///
@@ -39,6 +41,7 @@ public enum ResponseTerms: Sendable, Hashable {
         let ratio = (logs.to(.double).select(axis: 0, responses) - old).exp()
         return (-advantages * ratio).maximum(-advantages * ratio.clamp(1 - clip, 1 + clip)).mean()
       }
+    case .tokens: preconditionFailure("terms of tokens are no function of responses' log-probabilities")
     case .pairs(let winners, let losers, let weights, let loss):
       let (first, second) = (Tensor(winners, device: device), Tensor(losers, device: device))
       let weights = tensor(weights)

@@ -8,10 +8,14 @@ public final class TransformerPolicy<Reference: LanguageModel>: OnlinePolicy {
   /// draws.
   public let generation: GenerationOptions
   public let parameters: [Parameter]
+  /// Weights `[width]` and shift of the critic's linear map of hidden states, trained beside the model; `nil` without one.
+  public let critic: (weights: Parameter, shift: Parameter)?
 
+  /// - Parameter hasCritic: whether a critic is trained, for `ppo`; it expects 0 at first.
   /// - Throws: ``LanguageError`` where draws would not be the model's own law.
-  public init(_ model: Transformer, reference: Reference, generation: GenerationOptions) throws(LanguageError)
-  {
+  public init(
+    _ model: Transformer, reference: Reference, generation: GenerationOptions, hasCritic: Bool = false
+  ) throws(LanguageError) {
     try generation.validate()
     let cuts = [generation.topP, generation.minP, generation.typicalP].contains { $0 != nil }
     guard generation.temperature == 1, generation.topK == nil, !cuts, generation.repetitionPenalty == 1,
@@ -28,9 +32,26 @@ public final class TransformerPolicy<Reference: LanguageModel>: OnlinePolicy {
         expected: "the policy's \(model.vocabularySize)")
     }
     (self.model, self.reference, self.generation) = (model, reference, generation)
-    parameters = model.trainableParameters
+    let table = model.embedding.weight.value
+    critic =
+      hasCritic
+      ? (
+        Parameter(.zeros([model.configuration.width], device: table.device)),
+        Parameter(.zeros([1], device: table.device))
+      ) : nil
+    parameters = model.trainableParameters + (critic.map { [$0.weights, $0.shift] } ?? [])
   }
 
+  public func tokens(_ responses: [[Int]], owners: [Int], prompts: [[Int]]) -> TokenReadings? {
+    guard let critic else { return nil }
+    let found = model.tokenReadings(of: items(responses, owners, prompts))
+    return TokenReadings(
+      logProbabilities: found.values,
+      values: found.hidden.to(.float).matmul(critic.weights.value.unsqueeze(1)).squeeze(1)
+        + critic.shift.value)
+  }
+
+  public var hasCritic: Bool { critic != nil }
   public func length(_ response: [Int]) -> Int { response.count }
 
   public func sample(_ count: Int, for prompts: [[Int]], from source: SampleSource, random: RandomSource)
@@ -74,11 +95,12 @@ public final class TransformerPolicy<Reference: LanguageModel>: OnlinePolicy {
 extension TransformerPolicy where Reference == Transformer {
   /// A policy whose reference is the model as it is now.
   /// - Throws: ``LanguageError``, and what making a second model throws.
-  public convenience init(_ model: Transformer, generation: GenerationOptions) throws {
+  public convenience init(_ model: Transformer, generation: GenerationOptions, hasCritic: Bool = false) throws
+  {
     let reference = try model.copy()
     reference.freeze()
     reference.train(false)
-    try self.init(model, reference: reference, generation: generation)
+    try self.init(model, reference: reference, generation: generation, hasCritic: hasCritic)
   }
 }
 

@@ -67,15 +67,20 @@ extension Transformer: ContinuationScoring {
   /// the weights: what objectives on likelihoods are made of.
   ///
   /// All items go through the model together, what texts begin with in common once.
-  public func tokenLogProbabilities(of items: [ScoringItem]) -> Tensor {
+  public func tokenLogProbabilities(of items: [ScoringItem]) -> Tensor { tokenReadings(of: items).values }
+
+  /// The same with the hidden states `[tokens, width]` that predict them.
+  func tokenReadings(of items: [ScoringItem]) -> (values: Tensor, hidden: Tensor) {
     let texts = ContinuationText.all(of: items)
-    guard !texts.isEmpty else { return .zeros([0]) }
+    guard !texts.isEmpty else { return (.zeros([0]), .zeros([0, configuration.width])) }
     if positionsDependOnLength, texts.count > 1 {
-      let alone = texts.map { ScoringItem(prompt: $0.prompt, continuations: [$0.continuation]) }
-      return .concatenate(alone.map { tokenLogProbabilities(of: [$0]) })
+      let alone = texts.map { text in
+        tokenReadings(of: [ScoringItem(prompt: text.prompt, continuations: [text.continuation])])
+      }
+      return (.concatenate(alone.map(\.values)), .concatenate(alone.map(\.hidden)))
     }
     let batch = ContinuationBatch(trees(of: texts.map(\.read)), of: texts)
-    let values = logProbabilities(batch).values
+    let (values, hidden) = logProbabilities(batch)
     // From the batch's order to that of the items.
     let order = batch.trees.paths.map(\.text)
     var (starts, start) = (Array(repeating: 0, count: texts.count), 0)
@@ -84,7 +89,8 @@ extension Transformer: ContinuationScoring {
       start += texts[text].continuation.count
     }
     let places = texts.indices.flatMap { starts[$0]..<starts[$0] + texts[$0].continuation.count }
-    return values.select(axis: 0, Tensor(places).to(device: values.device))
+    let index = Tensor(places).to(device: values.device)
+    return (values.select(axis: 0, index), hidden.select(axis: 0, index))
   }
 
   /// log p of every continuation of items, `[continuations]` in `Float`, differentiable in the weights; continuations

@@ -107,6 +107,10 @@ public struct LBFGS: Sendable {
     var alpha = first
     for _ in 0..<30 {
       let t = trial(alpha)
+      // A decrease below the value's digits cannot be seen; the slope can (Hager & Zhang 2005).
+      if abs(t.value - value0) <= 16 * abs(value0).ulp, abs(t.slope) <= -curvature * slope0 {
+        return (alpha, t.value, t.gradient)
+      }
       if !t.value.isFinite || t.value > value0 + decrease * alpha * slope0
         || (high != nil && t.value >= low.value)
       {
