@@ -30,7 +30,8 @@ public struct SolutionRecord: Sendable, Hashable {
   public func checked(_ checker: AnswerChecker, file: String) throws(LanguageError) -> SolutionRecord {
     guard !answers.isEmpty else {
       throw LanguageError(
-        .malformed, file: "\(file):\(line)", found: "no right answer", expected: "one, or a list, as \"answer\""
+        .malformed, file: "\(file):\(line)", found: "no right answer",
+        expected: "one, or a list, as \"answer\""
       )
     }
     var checked = self
