@@ -1,8 +1,8 @@
 """IPO on the bandit of Tajwar et al. 2024 in the style of a reference script: loops over prompts, samples and pairs.
 
 One offline batch of 10 actions for each of the states, every step one Adam update on the mean loss over all pairs whose
-rewards differ by more than the threshold. With --passes pair the network is asked for every log-probability, two a pair,
-as the authors' script does; its evaluations after every step are left out. With --passes step it sees all states once a
+rewards differ by more than the threshold. With --passes pair the network is asked for every log-probability, two a pair;
+evaluations after every step are left out. With --passes step it sees all states once a
 step, and only what is made of its law goes pair by pair. What does not change is found once either way.
 """
 

@@ -49,6 +49,9 @@ struct PreferOnline: ParsableCommand {
 
   @OptionGroup var online: OnlineArguments
 
+  @Option(help: ArgumentHelp("Rank of a LoRA adapter; trains all weights if left out.", valueName: "rank"))
+  var lora: Int?
+
   @Option(
     help: ArgumentHelp(
       "Who draws: \(OnlinePreferenceOptions.DataSource.allCases.map(\.rawValue).joined(separator: ", ")).",
@@ -92,6 +95,8 @@ struct PreferOnline: ParsableCommand {
     var generation = GenerationOptions()
     (generation.maximumTokens, generation.stopTokens) = (tokens, Set(loaded.endTokens))
     let hasCritic = online.objective == OnlineObjective.Name.ppo.rawValue && online.baseline == .critic
+    // The reference is a copy of the model without the adapter.
+    let adapter = try attachAdapter(to: loaded.model, random: random.split("adapter"))
     let policy = try TransformerPolicy(loaded.model, generation: generation, hasCritic: hasCritic)
     let score = try kind.reward(loaded, policy, prompts, random: random)
     let loop = try OnlinePreferenceLoop(
@@ -110,9 +115,24 @@ struct PreferOnline: ParsableCommand {
       progress.update(reading.iteration, "reward \(formatNumber(reading.batchReward))")
       return interruption.isRequested
     }
-    try loaded.write(to: run.url)
+    if let adapter {
+      try adapter.write(to: run.url, base: model, configuration: loaded.model.configuration)
+    } else {
+      try loaded.write(to: run.url)
+    }
     tellEnd(result)
     summarise(result)
+  }
+
+  private func attachAdapter(to model: Transformer, random: RandomSource) throws -> LowRankAdapter? {
+    guard let lora else { return nil }
+    var options = LowRankOptions()
+    (options.rank, options.alpha) = (lora, 2 * Double(lora))
+    var stream = random
+    let adapter = try LowRankAdapter(for: model, options: options, using: &stream)
+    model.freeze()
+    model.attach(adapter)
+    return adapter
   }
 
   private func options() throws -> OnlinePreferenceOptions {
@@ -181,7 +201,7 @@ struct PreferOnline: ParsableCommand {
       "the reference's draws: mean \(formatNumber(alignment.mean)) between \(formatNumber(alignment.lowest)) and "
         + "\(formatNumber(alignment.highest)), a share of \(formatNumber(alignment.share, digits: 3))")
     print("advice: \(alignment.recommendation)")
-    print("model: \(out)")
+    print(lora == nil ? "model: \(out)" : "adapter: \(out), for \(model)")
   }
 }
 

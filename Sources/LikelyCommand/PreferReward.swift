@@ -164,6 +164,12 @@ enum RewardSummary {
   /// - Parameter rewards: one a response, by record.
   static func printAll(_ records: [DialogueRecord], _ rewards: [[Double]]) {
     printAccuracy(records, rewards, of: nil)
+    // How much of the rewards is the prompt's: a bias that pairs do not show.
+    let sizes = Set(rewards.map(\.count))
+    if rewards.count >= 3, sizes.count == 1, sizes.first! >= 2 {
+      let correlation = intraclassCorrelation(rewards)
+      if correlation.isFinite { print("intraclass correlation by prompt: \(formatNumber(correlation))") }
+    }
     let rated = zip(records, rewards).filter { $0.0.ratings != nil }
     guard rated.reduce(0, { $0 + $1.1.count }) >= 3 else { return }
     let centres = rated.allSatisfy { $0.1.count > 1 }

@@ -134,6 +134,14 @@ struct PreferCommandTests {
       }
       let again = try run("prefer train --resume --out run", folder)
       #expect(again.status == 0, "\(again.error)")
+
+      let online = try run(
+        "prefer online --model little --prompt the --lora 2 --iterations 3 --lr 1e-2 --tokens 6 --objective ppo "
+          + "--baseline critic --kl 0.1 --kl-target 1 --out lora", folder)
+      #expect(online.status == 0 && online.output.contains("adapter: lora, for little"), "\(online.error)")
+      #expect(FileManager.default.fileExists(atPath: folder.appending(path: "lora/adapter_config.json").path))
+      let drawn = try run("lm generate little --adapter lora --prompt the --tokens 4", folder)
+      #expect(drawn.status == 0, "\(drawn.error)")
     }
   }
 }

@@ -20,17 +20,25 @@ public struct TextDiversity: Sendable, Hashable {
   public var mean: Double { adjusted.reduce(0, +) / Double(adjusted.count) }
 
   /// - Parameters:
-  ///   - texts: tokens; n-grams do not reach over their ends.
+  ///   - texts: tokens, not negative; n-grams do not reach over their ends.
   ///   - vocabularySize: V.
   ///   - longest: the largest n.
+  /// - Complexity: one look into a table of numbers an n-gram.
   public init(_ texts: [[Int]], vocabularySize: Int, longest: Int = 5, base: Base = .vocabulary) {
     precondition(longest >= 1 && vocabularySize >= 1, "TextDiversity: n to \(longest) of \(vocabularySize)")
     var (distinct, total, adjusted) = ([Int](), [Int](), [Double]())
+    // Which (n − 1)-gram begins at every place: with the token behind it, it is the n-gram, as one number.
+    var beginning = texts.map { [UInt32](repeating: 0, count: $0.count) }
     for n in 1...longest {
-      var seen: Set<ArraySlice<Int>> = []
+      var seen: [UInt64: UInt32] = [:]
       var count = 0
-      for text in texts where text.count >= n {
-        for start in 0...text.count - n { seen.insert(text[start..<start + n]) }
+      for (place, text) in texts.enumerated() where text.count >= n {
+        for start in 0...text.count - n {
+          let key = UInt64(beginning[place][start]) << 32 | UInt64(UInt32(text[start + n - 1]))
+          let number = seen[key] ?? UInt32(seen.count)
+          seen[key] = number
+          beginning[place][start] = number
+        }
         count += text.count - n + 1
       }
       let size = base == .power ? pow(Double(vocabularySize), Double(n)) : Double(vocabularySize)

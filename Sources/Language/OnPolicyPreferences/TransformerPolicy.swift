@@ -39,7 +39,9 @@ public final class TransformerPolicy<Reference: LanguageModel>: OnlinePolicy {
         Parameter(.zeros([model.configuration.width], device: table.device)),
         Parameter(.zeros([1], device: table.device))
       ) : nil
-    parameters = model.trainableParameters + (critic.map { [$0.weights, $0.shift] } ?? [])
+    // What is attached is trained in place of the model, which is frozen then.
+    parameters =
+      (model.adapter ?? model as Module).trainableParameters + (critic.map { [$0.weights, $0.shift] } ?? [])
   }
 
   public func tokens(_ responses: [[Int]], owners: [Int], prompts: [[Int]]) -> TokenReadings? {
