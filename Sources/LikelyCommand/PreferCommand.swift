@@ -196,11 +196,12 @@ struct PreferTrain: TrainingCommand {
     signals.watches = Set((stopOn?.listed ?? []).compactMap(OverOptimisationSignals.Signal.init))
     _ = signals.take(
       entropy: written?.topEntropy ?? before.topEntropy, mass: written?.topMass ?? before.topMass)
-    let keepsBestWin = keepBestWin
+    let (keepsBestWin, isQuiet) = (keepBestWin, common.quiet)
     let (run, result) = try train(steps: options.training.steps) {
       try training.fit(run: $0, resuming: $1, progress: $2, interruption: $3) { step, reading, observation in
         let written = try policy?.read(loaded.model)
         observation.metrics += written?.metrics ?? []
+        if !isQuiet { tell(Self.line(step, reading, written)) }
         if keepsBestWin, let win = written?.win { observation.value = -win.value }
         let fired = signals.take(
           entropy: written?.topEntropy ?? reading.topEntropy, mass: written?.topMass ?? reading.topMass)
@@ -269,6 +270,19 @@ struct PreferTrain: TrainingCommand {
       ("similarity of the responses, ln-ches", \.similarity),
     ]
     return table(rows.map { ($0, before[keyPath: $1], after[keyPath: $1]) }, title: title)
+  }
+
+  /// What is seen of a training on its way.
+  private static func line(_ step: Int, _ reading: PreferenceReading, _ written: PolicyReading?) -> String {
+    var parts = [
+      "margin \(formatNumber(reading.margin))",
+      "\(formatNumber(100 * reading.displaced)) % of the preferred fell",
+      "entropy \(formatNumber(written?.topEntropy ?? reading.topEntropy))",
+      "mass \(formatNumber(written?.topMass ?? reading.topMass))",
+    ]
+    if let win = written?.win { parts.append("win \(told(win))") }
+    if let divergence = written?.divergence { parts.append("KL \(formatNumber(divergence.value))") }
+    return "likely: step \(step): \(parts.joined(separator: ", "))"
   }
 
   static func table(_ before: PolicyReading, _ after: PolicyReading, responses: Int) -> String {
