@@ -36,8 +36,7 @@ public struct LikelihoodOveroptimisation: Experiment {
     let pair = ResponseLikelihoods(
       chosen: one(-12), rejected: one(-15), chosenLengths: one(6), rejectedLengths: one(10),
       chosenReference: one(-11), rejectedReference: one(-13))
-    var slic = PreferenceLoss.preset(.slic, weight: 0.5)
-    slic.anchorWeight = 0.5
+    let slic = PreferenceLoss.preset(.slic, weight: 0.5)
     let values: [(String, Double, Double)] = [
       ("mass of the 10 most probable of 50 tokens", top(10).masses.item(), 0.576_368_208_1),
       ("their entropy in bits", top(10).entropies.item(), 3.311_049_095_4),
