@@ -42,15 +42,26 @@ enum JudgeKind {
   }
 
   /// A reward a response.
-  func rewards(_ prompts: [String], _ responses: [String], tokens: [[Int]]) throws -> [Double] {
+  ///
+  /// - Parameter place: of a response, for errors.
+  func rewards(
+    _ prompts: [String], _ responses: [String], tokens: [[Int]], place: (Int) -> String
+  ) throws -> [Double] {
     switch self {
     case .length(let reward): return tokens.map { reward($0.count) }
-    case .model(let model): return try model(zip(prompts, responses).map { $0 + $1 })
+    case .model(let model): return try model(zip(prompts, responses).map { $0 + $1 }, place: place)
     case .implicit(let policy, let reference):
-      let items = try zip(prompts, responses).map { prompt, response in
-        ScoringItem(
-          prompt: try policy.promptTokens(prompt),
-          continuations: [policy.tokenizer.encode(response, addingSpecialTokens: false)])
+      let items = try zip(prompts, responses).enumerated().map { i, texts in
+        let item = ScoringItem(
+          prompt: try policy.promptTokens(texts.0, at: place(i)),
+          continuations: [policy.tokenizer.encode(texts.1, addingSpecialTokens: false)])
+        let count = item.prompt.count + item.continuations[0].count
+        guard policy.model.fits(count), reference.model.fits(count) else {
+          throw LanguageError(
+            .tooLong, file: place(i), found: "\(count) tokens with the response",
+            expected: "no more than both models of the reward have positions")
+        }
+        return item
       }
       let values = try [policy, reference].map { try $0.model.score(items).map { $0[0].logLikelihood } }
       return zip(values[0], values[1]).map(-)
@@ -58,7 +69,7 @@ enum JudgeKind {
       let dialogues = zip(prompts, responses).map {
         [ChatMessage(role: "user", content: $0), ChatMessage(role: "assistant", content: $1)]
       }
-      return try reward.rewards(dialogues).map(\.reward)
+      return try reward.rewards(dialogues, place: place).map(\.reward)
     case .command(let process):
       return try process.rewards(
         zip(prompts, responses).map { ["prompt": .string($0), "response": .string($1)] })
@@ -126,7 +137,10 @@ struct JudgeArguments: ParsableArguments {
       try JudgeKind($0, option: "--judge", timeLimit: judgeTimeLimit, device: device)
     }
     let judging = kind.map { kind -> PolicyMonitor.Judge in
-      { _, found in try kind.rewards(texts, responses(found), tokens: found) }
+      { _, found in
+        try kind.rewards(
+          texts, responses(found), tokens: found, place: { "\(judgePrompts):\(records[$0].line)" })
+      }
     }
     var competitors: [[Int]]?
     if let competitor {

@@ -72,7 +72,8 @@ struct PreferMine: ParsableCommand {
     for (record, generations) in zip(records, drawn) {
       let texts = generations.map { loaded.tokenizer.decode($0.tokens, skippingSpecialTokens: true) }
       let rewards = try kind.rewards(
-        Array(repeating: record.prompt, count: texts.count), texts, tokens: generations.map(\.tokens))
+        Array(repeating: record.prompt, count: texts.count), texts, tokens: generations.map(\.tokens),
+        place: { "\(prompts):\(record.line), response \($0)" })
       if let bad = rewards.first(where: { !$0.isFinite }) {
         throw LanguageError(
           .badValue, file: "\(prompts):\(record.line)", place: "reward", found: "\(bad)",

@@ -239,7 +239,8 @@ enum TextRewardKind {
     return { prompts, responses in
       let asked = zip(prompts, responses).flatMap { prompt, own in own.map { _ in text(prompt) } }
       let written = responses.flatMap { $0 }
-      var rewards = try kind.rewards(asked, written.map(text), tokens: written)[...]
+      var rewards = try kind.rewards(
+        asked, written.map(text), tokens: written, place: { "response to \"\(asked[$0])\"" })[...]
       return responses.map { own in
         defer { rewards = rewards.dropFirst(own.count) }
         return Array(rewards.prefix(own.count))

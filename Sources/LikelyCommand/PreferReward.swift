@@ -324,7 +324,9 @@ struct RewardScore: ParsableCommand {
     let responses = dialogues.map { $0.last?.content ?? "" }
     // Without a tokeniser a response is as long as its words.
     let words = responses.map { Array(0..<$0.split(whereSeparator: \.isWhitespace).count) }
-    let rewards = try kind.rewards(dialogues.map(text), responses, tokens: words)
+    let places = records.flatMap { record in record.dialogues.map { _ in "\(data):\(record.line)" } }
+    let rewards = try kind.rewards(
+      dialogues.map(text), responses, tokens: words, place: { places[$0] })
     var rest = rewards[...]
     let groups = records.map { record in
       defer { rest = rest.dropFirst(record.dialogues.count) }

@@ -44,4 +44,16 @@ struct CorrelationTests {
     // Mean squares 9 between and ½ within.
     #expect(abs(intraclassCorrelation([[0, 1], [3, 4]]) - (9 - 0.5) / (9 + 0.5)) < 1e-12)
   }
+
+  @Test("the area under the curve is the share of pairs in order, ties counting half")
+  func area() {
+    #expect(areaUnderCurve(low: [1, 2], high: [3, 4, 5]) == 1)
+    #expect(areaUnderCurve(low: [3, 4], high: [1]) == 0)
+    // Of 1, 2, 2 against 2, 3: pairs below 2 + 1 + 1 + 1, ties of 2 with 2 twice.
+    let (low, high) = ([1.0, 2, 2], [2.0, 3])
+    var sum = 0.0
+    for x in low { for y in high { sum += x < y ? 1 : x == y ? 0.5 : 0 } }
+    #expect(areaUnderCurve(low: low, high: high) == sum / 6)
+    #expect(areaUnderCurve(low: [], high: [1]).isNaN)
+  }
 }

@@ -28,14 +28,18 @@ public struct RewardModel {
 
   /// The scores of texts at their last tokens.
   ///
-  /// - Parameter batch: texts that are read side by side.
+  /// - Parameters:
+  ///   - batch: texts that are read side by side.
+  ///   - place: of a text, for errors.
   /// - Throws: ``LanguageError`` for texts of no tokens or of more than the model has positions.
-  public func callAsFunction(_ texts: [String], batch: Int = 32) throws(LanguageError) -> [Double] {
+  public func callAsFunction(
+    _ texts: [String], batch: Int = 32, place: (Int) -> String = { "text \($0)" }
+  ) throws(LanguageError) -> [Double] {
     let tokens = texts.map { tokenizer.encode($0) }
     for (i, text) in tokens.enumerated() {
       guard !text.isEmpty, classifier.transformer.fits(text.count) else {
         throw LanguageError(
-          text.isEmpty ? .badValue : .tooLong, file: name, place: "text \(i)",
+          text.isEmpty ? .badValue : .tooLong, file: name, place: place(i),
           found: "\(text.count) tokens",
           expected: "from 1 to \(classifier.transformer.contextLength.map { "\($0)" } ?? "any number")")
       }

@@ -1,5 +1,6 @@
 import Foundation
 import Language
+import Probability
 import Torch
 import Training
 
@@ -184,26 +185,4 @@ struct SumsStudy {
     }
     return run
   }
-}
-
-/// The probability that a value of the first kind is below one of the second, ties counting half.
-func areaUnderCurve(low: [Double], high: [Double]) -> Double {
-  let sorted = high.sorted()
-  func place(_ x: Double, includingEqual: Bool) -> Int {
-    var (start, end) = (0, sorted.count)
-    while start < end {
-      let middle = (start + end) / 2
-      if sorted[middle] < x || (includingEqual && sorted[middle] == x) {
-        start = middle + 1
-      } else {
-        end = middle
-      }
-    }
-    return start
-  }
-  let above = low.reduce(0.0) { sum, x in
-    let (below, through) = (place(x, includingEqual: false), place(x, includingEqual: true))
-    return sum + Double(sorted.count - through) + 0.5 * Double(through - below)
-  }
-  return above / (Double(low.count) * Double(high.count))
 }
