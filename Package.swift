@@ -66,30 +66,33 @@ let package = Package(
     room("Generative", ["Torch", "Report", "Probability", "Solvers", "Sampling", "Training", numerics]),
     room("Language", ["Files", "Torch", "Report", "Probability", "Sampling", "Training", numerics]),
     room(
+      "Statistics", ["Files", "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", numerics]),
+    room(
       "Reproductions",
       [
         "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Language",
-        numerics,
+        "Statistics", numerics,
       ]),
     room(
       "Likely",
       [
         "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative", "Language",
-        "Reproductions",
+        "Statistics", "Reproductions",
       ]),
     // The rooms by name too: a build that is not clean misses changes behind a re-export otherwise.
     .executableTarget(
       name: "LikelyCommand",
       dependencies: [
         "Likely", "Files", "Torch", "Report", "Probability", "Solvers", "Sampling", "Training", "Generative",
-        "Language", "Reproductions",
+        "Language", "Statistics", "Reproductions",
         argumentParser, logging, yams,
       ]),
     // Not a product: `make bench` runs it beside the peers.
     .executableTarget(
       name: "LikelyBenchmarks",
       dependencies: [
-        "Likely", "Torch", "Probability", "Sampling", "Training", "Generative", "Language", argumentParser,
+        "Likely", "Torch", "Probability", "Sampling", "Training", "Generative", "Language", "Statistics",
+        argumentParser,
       ],
       path: "Benchmarks/Likely"),
 
@@ -98,6 +101,7 @@ let package = Package(
     tests("Training"),
     tests("Generative", ["Sampling"]),
     tests("Language", ["Torch", "Probability", "Training"], fixtures: true),
+    tests("Statistics", ["Torch", "Probability", "Training"]),
     tests("Reproductions", ["Report", "Torch"]),
     tests("LikelyCommand", ["Likely"]),
   ],

@@ -3,6 +3,7 @@
 @_exported import Probability
 @_exported import Sampling
 @_exported import Solvers
+@_exported import Statistics
 @_exported import Training
 @_exported import Generative
 @_exported import Language

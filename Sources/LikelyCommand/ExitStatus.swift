@@ -50,6 +50,12 @@ enum ExitStatus {
       }
     case let error as DiffusionError: if case .option = error { usage } else { badData }
     case let error as LanguageError: error.kind == .missing ? missingInput : badData
+    case let error as StatisticsError:
+      switch error.kind {
+      case .missing: missingInput
+      case .option: usage
+      case .badData, .noAnswer: badData
+      }
     case let error as TextError: error.kind == .missingFile ? missingInput : badData
     case let error as MaskedDiffusionError: maskedDiffusionCode(error)
     case is NGramError: badData

@@ -136,3 +136,28 @@ import Torch
     #expect(restored.next() == random.next())
   }
 }
+
+@Suite("normals of double precision, numbered like uniforms")
+struct NumberedNormalTests {
+  @Test(
+    "a pair is Box and Muller's of two draws, whatever stands beside it", arguments: [1, 7, 16, 33, 20_001])
+  func boxMuller(count: Int) {
+    var streams = (0..<3).map { RandomSource(seed: 5).split($0) }
+    let own = streams
+    let values = RandomSource.normals(&streams, count)
+    #expect(values.shape == [3, count])
+    let numbers = values.doubles
+    for (i, stream) in own.enumerated() {
+      var stream = stream
+      for pair in stride(from: 0, to: count, by: 2) {
+        let radius = (-2 * log1p(-stream.uniform())).squareRoot()
+        let angle = 2 * Double.pi * stream.uniform()
+        #expect(abs(numbers[i * count + pair] - radius * cos(angle)) < 1e-14)
+        if pair + 1 < count { #expect(abs(numbers[i * count + pair + 1] - radius * sin(angle)) < 1e-14) }
+      }
+      #expect(stream == streams[i])
+      var alone = [own[i]]
+      #expect(RandomSource.normals(&alone, count).doubles == Array(numbers[i * count..<(i + 1) * count]))
+    }
+  }
+}

@@ -243,6 +243,10 @@ ct_tensor ct_binomial(ct_tensor count, ct_tensor probability, ct_seed seed);
 ct_tensor ct_bernoulli(ct_tensor probability, ct_seed seed);
 ct_tensor ct_multinomial(ct_tensor weights, int64_t count, bool replacement, ct_seed seed);
 
+// normals.cpp: [groups, count] in double precision on the processor, numbered like RandomSource's own draws.
+typedef struct { uint64_t key0, key1, draws; } ct_stream;
+ct_tensor ct_normals(const ct_stream *streams, int64_t groups, int64_t count);
+
 // optimisers.cpp: the only functions that change tensors in place.
 typedef struct {
   double learning_rate, beta1, beta2, weight_decay, epsilon;

@@ -34,41 +34,13 @@ public struct GroupRandom: Sendable {
     particles: Int, event: [Int], dtype: DType = .float, device: Device = .cpu
   ) -> Tensor {
     let perGroup = event.reduce(particles, *)
-    guard perGroup < Self.few else {
-      return wholesale([particles] + event, device) { Self.normals(&$0, $1, dtype) }
+    // libtorch draws normals of double precision one by one.
+    guard dtype == .double || perGroup < Self.few else {
+      return wholesale([particles] + event, device) { $0.normal($1, dtype: dtype) }
     }
-    // Pairs of uniforms number by number, and of normals for all groups at once.
-    let pairs = (perGroup + 1) / 2
-    let uniforms = each(2 * pairs).reshape(groups, pairs, 2).split(1, axis: 2)
-    let normals = Tensor.concatenate(Self.boxMuller(uniforms[0], uniforms[1]), axis: 2)
-      .reshape(groups, 2 * pairs)
-    return normals.slice(axis: 1, start: 0, end: perGroup).reshape([groups * particles] + event)
+    return RandomSource.normals(&streams, perGroup).reshape([groups * particles] + event)
       .to(dtype, device: device)
   }
-
-  /// Independent normals from independent uniforms, two tensors of them.
-  private static func boxMuller(_ first: Tensor, _ second: Tensor) -> [Tensor] {
-    let radius = ((-first).log1p() * -2).sqrt()
-    let angle = second * (2 * Double.pi)
-    return [radius * angle.cos(), radius * angle.sin()]
-  }
-
-  /// libtorch draws normals of double precision one by one; from many on, they are made in pieces with streams of their
-  /// own that are worked on side by side.
-  private static func normals(_ stream: inout RandomSource, _ shape: [Int], _ dtype: DType) -> Tensor {
-    let count = shape.reduce(1, *)
-    guard dtype == .double, count >= 4 * piece else { return stream.normal(shape, dtype: dtype) }
-    let source = stream.split("normals").split(Int(truncatingIfNeeded: stream.next()))
-    let parts = concurrently((count + piece - 1) / piece) { index -> [Tensor] in
-      var own = source.split(index)
-      let pairs = (min(piece, count - index * piece) + 1) / 2
-      let uniforms = Tensor(own.uniforms(2 * pairs), shape: [2, pairs])
-      return boxMuller(uniforms[0], uniforms[1])
-    }
-    return Tensor.concatenate(parts.flatMap(\.self))[0..<count].reshape(shape)
-  }
-  /// Even, and small enough for a core's cache.
-  private static let piece = 1 << 13
 
   /// Uniforms on [0, 1), `[groups·particles] + event`.
   public mutating func uniform(

@@ -95,6 +95,14 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Hashable {
       "normal", withInt64(shape) { ct_normal($0, $1, dtype.rawValue, device.type, device.index, seed) })
   }
 
+  /// Standard normals of every stream, `[streams, count]` in `Double` on the processor, by Box and Muller from as many
+  /// draws of ``uniform()``, rounded up to an even number: what a stream gives does not depend on those beside it.
+  package static func normals(_ streams: inout [RandomSource], _ count: Int) -> Tensor {
+    let states = streams.map { ct_stream(key0: $0.state.key0, key1: $0.state.key1, draws: $0.state.draws) }
+    for i in streams.indices { streams[i].state.draws &+= UInt64(count + count % 2) }
+    return Tensor("normals", ct_normals(states, Int64(states.count), Int64(count)))
+  }
+
   /// Standard normal, with the shape, type and device of `other`.
   public mutating func normal(like other: Tensor) -> Tensor {
     normal(other.shape, dtype: other.dtype, device: other.device)
