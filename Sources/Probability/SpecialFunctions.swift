@@ -48,6 +48,16 @@ private func betaFraction(_ a: Double, _ b: Double, _ x: Double) -> Double {
 /// The standard normal distribution function.
 public func normalCDF(_ x: Double) -> Double { 0.5 * .erfc(-x * 0.5.squareRoot()) }
 
+/// Its logarithm, with full relative accuracy in both tails; −∞ at −∞.
+public func logNormalCDF(_ x: Double) -> Double {
+  if x > -1 { return .log(onePlus: -0.5 * .erfc(x * 0.5.squareRoot())) }
+  if x > -12 { return .log(0.5 * .erfc(-x * 0.5.squareRoot())) }
+  // Mills' ratio by its continued fraction, which converges faster the further out.
+  var fraction = 0.0
+  for k in stride(from: 40.0, through: 1, by: -1) { fraction = k / (-x + fraction) }
+  return -0.5 * x * x - 0.5 * .log(2 * .pi) - .log(-x + fraction)
+}
+
 /// The standard normal quantile function; ±∞ at 0 and 1, NaN outside [0, 1].
 public func normalQuantile(_ p: Double) -> Double { Tensor(p).normalQuantile().item() }
 

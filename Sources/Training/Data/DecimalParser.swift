@@ -1,6 +1,6 @@
 /// Decimal numbers from bytes, exactly rounded, whatever the locale.
-enum DecimalParser {
-  enum Outcome {
+package enum DecimalParser {
+  package enum Outcome {
     case number(Double)
     /// NaN, an infinity, or a number beyond `Double`.
     case nonFinite
@@ -15,7 +15,7 @@ enum DecimalParser {
   }
 
   /// Classifies a field without surrounding spaces.
-  static func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Outcome {
+  package static func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Outcome {
     powersOfFive.withUnsafeBufferPointer { powers in
       guard let number = scan(bytes, powers) else { return word(bytes) }
       return number.isFinite ? .number(number) : .nonFinite

@@ -56,7 +56,7 @@ public struct TableError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What to do.
   public let advice: String?
 
-  init(
+  package init(
     _ kind: Kind, file: String, line: Int? = nil, column: Int? = nil, columnName: String? = nil,
     occurrences: Int = 1, found: String, expected: String, advice: String? = nil
   ) {
