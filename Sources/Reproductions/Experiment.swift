@@ -70,6 +70,7 @@ public enum Experiments {
     LikelihoodDisplacement.self, LikelihoodOveroptimisation.self, AlignedSupervisedFineTuning.self,
     CriticalTokens.self, FollowUpLikelihood.self,
     OnPolicyPreferences.self,
+    ShrinkingTowardsProportionalOdds.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -165,5 +166,8 @@ public enum Methods {
     Method(
       slug: "on-policy-preferences", command: "likely bandit, likely prefer online",
       summary: "learning from rewards on a policy's own draws, with every objective in one loop"),
+    Method(
+      slug: "presto", command: "likely ordinal",
+      summary: "probabilities of ordered classes, the last of them rare"),
   ]
 }

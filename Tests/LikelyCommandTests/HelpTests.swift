@@ -74,6 +74,11 @@ import Testing
       try Data(solved.joined().utf8).write(to: folder.appending(path: "solved.jsonl"))
       try Data(String(repeating: "the cat sat on the mat\n", count: 60).utf8).write(
         to: folder.appending(path: "notes.txt"))
+      let grades = (0..<120).map { i in
+        "\(["low", "high", "mid"][i * 7 % 3]),\(Double(i * 37 % 50) / 10),\(1 + (i * 37 % 50 + i * 13 % 40) / 30)\n"
+      }
+      try Data(("colour,hours,grade\n" + grades.joined()).utf8).write(
+        to: folder.appending(path: "grades.csv"))
       var done: Set<String> = []
       for (_, help) in try allHelp() {
         for example in examples(help) where done.insert(example).inserted {

@@ -21,7 +21,8 @@ struct DataTableTests {
       message { _ = try table.numbers("age") }.hasSuffix(
         "t.csv:3, age: found a missing value, the first of 1, expected a value in every row; "
           + "drop these rows, fill the gaps, or leave the column out"))
-    #expect(message { _ = try table.numbers("grade") }.contains("t.csv:2, grade: found \"b\", expected a number"))
+    #expect(
+      message { _ = try table.numbers("grade") }.contains("t.csv:2, grade: found \"b\", expected a number"))
     #expect(message { _ = try table.numbers("agee") }.contains("no column \"agee\", expected one of the 3"))
   }
 
@@ -32,7 +33,8 @@ struct DataTableTests {
     #expect(try DataTable(contentsOf: file, words: ["x"]).words("x").levels == ["1", "2", "3"])
     let reader = try DataTableReader(file)
     #expect(try reader.block(of: 2)?.numbers("y") == [1, 2])
-    #expect(message { _ = try reader.block(of: 2) }.contains("t.csv:4:2 (y): found \"oops\", expected a number"))
+    #expect(
+      message { _ = try reader.block(of: 2) }.contains("t.csv:4:2 (y): found \"oops\", expected a number"))
     let whole = try DataTableReader(file)
     #expect(try whole.block(of: 10)?.words("y").levels == ["1", "2", "oops"])
     #expect(try whole.block(of: 10) == nil)

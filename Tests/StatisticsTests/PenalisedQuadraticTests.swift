@@ -49,8 +49,11 @@ struct ProximalNewtonTests {
     #expect(minimum.isConverged)
     #expect(abs(gradient[0]) < 1e-9)
     for j in 1..<m {
-      if minimum.point[j] == 0 { #expect(abs(gradient[j]) <= lambda + 1e-9) }
-      else { #expect(abs(gradient[j] + (minimum.point[j] > 0 ? lambda : -lambda)) < 1e-9) }
+      if minimum.point[j] == 0 {
+        #expect(abs(gradient[j]) <= lambda + 1e-9)
+      } else {
+        #expect(abs(gradient[j] + (minimum.point[j] > 0 ? lambda : -lambda)) < 1e-9)
+      }
     }
     #expect(lambda < 0.1 || minimum.point.contains(0))
   }

@@ -169,7 +169,8 @@ struct CumulativeLikelihood: SmoothObjective {
   private func isOrdered(_ group: Group, _ theta: [Double]) -> Bool {
     guard isStrict, transitions > 1 else { return true }
     let all = Tensor(theta, shape: [transitions, width]).matmul(group.design.transposed)
-    return (all.slice(axis: 0, start: 1) - all.slice(axis: 0, start: 0, end: transitions - 1)).min().item() > 0
+    return (all.slice(axis: 0, start: 1) - all.slice(axis: 0, start: 0, end: transitions - 1)).min().item()
+      > 0
   }
 
   /// Xᵀ of slopes, `[ends, q]`, and the curvatures' XᵀWX one after another, `[weights, q, q]`: in pieces of rows, so that memory stays
@@ -185,7 +186,8 @@ struct CumulativeLikelihood: SmoothObjective {
       let x = rows.count == n ? design : design[rows]
       let t = rows.count == n ? terms : terms[rows]
       slopes = slopes + t.slice(axis: 1, start: 0, end: ends).transposed.matmul(x)
-      let weighted = (t.slice(axis: 1, start: ends).unsqueeze(2) * x.unsqueeze(1)).reshape(rows.count, kinds * q)
+      let weighted = (t.slice(axis: 1, start: ends).unsqueeze(2) * x.unsqueeze(1)).reshape(
+        rows.count, kinds * q)
       grams = grams + weighted.transposed.matmul(x)
     }
     return (slopes.doubles, grams.doubles)

@@ -9,18 +9,18 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
   public let intercepts: [Double]
   /// β, `[transitions][columns]`, in the columns' own units.
   public let weights: [[Double]]
-  /// Whether only the last class against the others is modelled: then there is one transition.
-  public let isLastOnly: Bool
+  /// The class that alone is modelled against the others, from 0: then the one transition is P(y ≠ it) = F(η).
+  public let only: Int?
 
   /// A model from its parts.
   public init(
-    link: OrdinalLink, classes: Int, intercepts: [Double], weights: [[Double]], isLastOnly: Bool = false
+    link: OrdinalLink, classes: Int, intercepts: [Double], weights: [[Double]], only: Int? = nil
   ) {
     precondition(
-      intercepts.count == weights.count && intercepts.count == (isLastOnly ? 1 : classes - 1),
+      intercepts.count == weights.count && intercepts.count == (only == nil ? classes - 1 : 1),
       "OrdinalModel: \(intercepts.count) intercepts for \(classes) classes")
     (self.link, self.classes, self.intercepts) = (link, classes, intercepts)
-    (self.weights, self.isLastOnly) = (weights, isLastOnly)
+    (self.weights, self.only) = (weights, only)
   }
 
   /// ψ: β_1 and the differences β_k − β_{k−1}, `[transitions][columns]`.
@@ -38,9 +38,9 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
 
   /// Probabilities, and how many rows' cumulative probabilities had to be put in order for them.
   public struct Probabilities: Sendable {
-    /// `[rows][classes]`; with the last class alone, the others' sum stands for all of them: `[rows][2]`.
+    /// `[rows][classes]`; of a model of one class alone `[rows][2]`, the others together first.
     public let values: [[Double]]
-    /// P(y = K | x) = 1 − F(η_{K−1}) before anything is put in order, `[rows]`.
+    /// 1 − F(η) of the last transition before anything is put in order, `[rows]`: P(y = K | x).
     public let last: [Double]
     /// Rows whose cumulative probabilities cross.
     public let crossings: Int
@@ -67,6 +67,11 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
       return result
     }
     return Probabilities(values: values, last: last, crossings: crossings)
+  }
+
+  /// P(y = rare | x) of every row, the last class's before anything is put in order.
+  func rareProbabilities(_ found: Probabilities, _ rare: Int) -> [Double] {
+    only != nil || rare == classes - 1 ? found.last : found.values.map { $0[rare] }
   }
 
   /// 1 − F(η), without a difference.

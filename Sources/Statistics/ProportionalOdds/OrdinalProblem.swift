@@ -34,7 +34,8 @@ struct OrdinalProblem {
       deviation > 1e-12 * max(1, abs(mean.doubles[j])) ? deviation : 1
     }
     let standardised = p == 0 ? centred : centred / Tensor(deviations)
-    let observed = regression.form == .logistic ? Self.lastAgainstOthers(response) : response
+    let only = regression.rare ?? response.classes - 1
+    let observed = regression.form == .logistic ? Self.against(only, response) : response
     likelihood = CumulativeLikelihood(
       standardised, observed, weights: weights, link: regression.link,
       coordinates: regression.form == .lasso || regression.form == .unrestricted ? .weights : .differences,
@@ -42,11 +43,12 @@ struct OrdinalProblem {
     start = Self.start(observed, weights, regression.link, width: p + 1)
   }
 
-  /// 0 for all classes but the last, 1 for the last.
-  private static func lastAgainstOthers(_ response: OrdinalResponse) -> OrdinalResponse {
-    let last = response.classes - 1
+  /// 1 for a class, 0 for all others; either where a range holds both.
+  private static func against(_ only: Int, _ response: OrdinalResponse) -> OrdinalResponse {
+    let ends = zip(response.lowest, response.highest)
     return OrdinalResponse(
-      lowest: response.lowest.map { $0 == last ? 1 : 0 }, highest: response.highest.map { $0 == last ? 1 : 0 },
+      lowest: ends.map { $0 == only && $1 == only ? 1 : 0 },
+      highest: ends.map { ($0...$1).contains(only) ? 1 : 0 },
       classes: 2)
   }
 
@@ -105,7 +107,8 @@ struct OrdinalProblem {
     for j in start.indices where unit.absolute[j] > 0 || unit.square[j] > 0 {
       // Without |ψ| nothing is ever 0; a thousandth stands for it.
       let scale = max(unit.absolute[j], 1e-3 * (unit.absolute[j] + unit.square[j]))
-      let isOutward = (unit.upper[j] > 0 && null.gradient[j] < 0) || (unit.lower[j] < 0 && null.gradient[j] > 0)
+      let isOutward =
+        (unit.upper[j] > 0 && null.gradient[j] < 0) || (unit.lower[j] < 0 && null.gradient[j] > 0)
       if isOutward { largest = max(largest, abs(null.gradient[j]) / scale) }
     }
     return largest
@@ -124,7 +127,7 @@ struct OrdinalProblem {
     let isPlace = (0..<transitions * width).map { $0 % width > 0 }
     let model = OrdinalModel(
       link: regression.link, classes: classes, intercepts: intercepts, weights: weights,
-      isLastOnly: regression.form == .logistic)
+      only: regression.form == .logistic ? regression.rare ?? classes - 1 : nil)
     return OrdinalFit(
       model: model, lambda: lambda, objective: minimum.objective, negativeLogLikelihood: minimum.value,
       nonZero: zip(minimum.point, isPlace).count { $0 != 0 && $1 }, residual: minimum.residual,
@@ -133,13 +136,15 @@ struct OrdinalProblem {
       standardErrors: regression.isPenalised && lambda > 0 ? nil : standardErrors(minimum))
   }
 
-  /// Columns along whose weights the likelihood has all but lost its curvature: they tell some classes apart perfectly, and
-  /// their best weights are infinite.
+  /// Columns along whose weights the likelihood has all but lost its curvature while they move η far: they tell some classes
+  /// apart perfectly, and their best weights are infinite.
   private func separated(_ minimum: ProximalNewton.Minimum) -> [Int] {
     let m = start.count
     let before = likelihood.expansion(at: start).hessian
+    guard width > 1 else { return [] }
+    let ranges = ((design.max(0) - design.min(0)) / Tensor(deviations)).doubles
     let places = (0..<m).filter { j in
-      j % width > 0 && minimum.point[j] != 0 && before[j * m + j] > 0
+      j % width > 0 && abs(minimum.point[j]) * ranges[j % width - 1] > 5 && before[j * m + j] > 0
         && minimum.hessian[j * m + j] < 1e-6 * before[j * m + j]
     }
     return Set(places.map { $0 % width - 1 }).sorted()
@@ -187,12 +192,15 @@ struct OrdinalProblem {
   ) throws(StatisticsError) {
     let (n, p) = (design.size(0), design.size(1))
     guard n == response.count else {
-      throw StatisticsError(.badData, "the response", found: "\(response.count) rows", expected: "\(n), as in the design")
+      throw StatisticsError(
+        .badData, "the response", found: "\(response.count) rows", expected: "\(n), as in the design")
     }
     guard (0...1).contains(regression.mix) else {
       throw StatisticsError(.option, "mix", found: "\(regression.mix)", expected: "a share in [0, 1]")
     }
-    for (what, count) in [("penalty factors", regression.penaltyFactors.count), ("signs", regression.signs.count)]
+    for (what, count) in [
+      ("penalty factors", regression.penaltyFactors.count), ("signs", regression.signs.count),
+    ]
     where count != 0 && count != p {
       throw StatisticsError(.option, what, found: "\(count)", expected: "\(p), one a column of the design")
     }
@@ -200,7 +208,8 @@ struct OrdinalProblem {
       throw StatisticsError(.option, "penalty factors", found: "\(factor)", expected: "numbers of at least 0")
     }
     if let weights {
-      guard weights.count == n, weights.allSatisfy({ $0 >= 0 && $0.isFinite }), weights.contains(where: { $0 > 0 })
+      guard weights.count == n, weights.allSatisfy({ $0 >= 0 && $0.isFinite }),
+        weights.contains(where: { $0 > 0 })
       else {
         throw StatisticsError(
           .badData, "the rows' weights", found: "\(weights.count) numbers, some below 0, infinite, or all 0",
@@ -208,14 +217,22 @@ struct OrdinalProblem {
       }
     }
     if n * p > 0, design.isFinite().to(.double).min().item() == 0 {
-      throw StatisticsError(.badData, "the design", found: "NaN or infinite numbers", expected: "finite numbers")
+      throw StatisticsError(
+        .badData, "the design", found: "NaN or infinite numbers", expected: "finite numbers")
+    }
+    if let rare = regression.rare, !(0..<response.classes).contains(rare) {
+      throw StatisticsError(
+        .option, "the rare class", found: "number \(rare + 1)", expected: "1 to \(response.classes)")
     }
     guard response.classes <= n else {
       throw StatisticsError(
-        .badData, "the response", found: "\(response.classes) classes for \(n) rows", expected: "at least a row a class")
+        .badData, "the response", found: "\(response.classes) classes for \(n) rows",
+        expected: "at least a row a class")
     }
     for k in 0..<response.classes {
-      let isPresent = (0..<n).contains { response.lowest[$0] <= k && k <= response.highest[$0] && weights?[$0] != 0 }
+      let isPresent = (0..<n).contains {
+        response.lowest[$0] <= k && k <= response.highest[$0] && weights?[$0] != 0
+      }
       guard isPresent else {
         throw StatisticsError(
           .badData, "the response", found: "no row of class \(k + 1) of \(response.classes)",

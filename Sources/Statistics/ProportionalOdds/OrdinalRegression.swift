@@ -24,7 +24,7 @@ public struct OrdinalRegression: Sendable, Hashable {
     case unrestricted
     /// Weights of every transition, themselves penalised.
     case lasso
-    /// The last class against the others alone, not penalised.
+    /// The rare class against the others alone, not penalised.
     case logistic
   }
 
@@ -48,6 +48,8 @@ public struct OrdinalRegression: Sendable, Hashable {
   /// image, 0 for others; zeros where empty.
   public var signs: [Int] = []
   public var crossing = Crossing.observed
+  /// The class that ``Form/logistic`` sets apart, from 0; the last where `nil`.
+  public var rare: Int?
   public var solver = ProximalNewton()
 
   public init(_ form: Form = .presto) { self.form = form }

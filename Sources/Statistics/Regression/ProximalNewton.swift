@@ -37,7 +37,9 @@ public struct ProximalNewton: Sendable, Hashable {
   }
 
   /// - Parameter start: a point of the domain.
-  public func minimise(_ f: some SmoothObjective, _ penalty: SeparablePenalty, from start: [Double]) -> Minimum {
+  public func minimise(_ f: some SmoothObjective, _ penalty: SeparablePenalty, from start: [Double])
+    -> Minimum
+  {
     precondition(start.count == f.dimension, "ProximalNewton: a start of \(start.count) for \(f.dimension)")
     var x = start
     var at = f.expansion(at: x)
@@ -52,15 +54,16 @@ public struct ProximalNewton: Sendable, Hashable {
       let promised =
         zip(at.gradient, zip(target, x)).reduce(0) { $0 + $1.0 * ($1.1.0 - $1.1.1) } + penalty.value(target)
         - penalty.value(x)
-      // What is promised has no digit that the objective could show: the best point is reached.
-      guard promised < -1e-16 * max(1, abs(objective)) else { break }
-      guard let (next, value) = searched(f, penalty, from: x, to: target, objective, promised) else { break }
-      let decrease = objective - value
-      x = next
-      at = f.expansion(at: x)
+      // A promise without a digit that the objective could show: only slopes tell whether the model's minimum is better.
+      let isBelowDigits = promised > -1e-14 * max(1, abs(objective))
+      guard
+        let next = isBelowDigits ? target : searched(f, penalty, from: x, to: target, objective, promised)
+      else { break }
+      let there = f.expansion(at: next)
+      let left = penalty.residual(next, gradient: there.gradient)
+      if isBelowDigits, !(left < residual) { break }
+      (x, at, residual) = (next, there, left)
       objective = at.value + penalty.value(x)
-      residual = penalty.residual(x, gradient: at.gradient)
-      if decrease <= 1e-16 * abs(objective) { break }
     }
     return Minimum(
       point: x, objective: objective, value: at.value, gradient: at.gradient, hessian: at.hessian,
@@ -71,13 +74,13 @@ public struct ProximalNewton: Sendable, Hashable {
   private func searched(
     _ f: some SmoothObjective, _ penalty: SeparablePenalty, from x: [Double], to target: [Double],
     _ objective: Double, _ promised: Double
-  ) -> (point: [Double], objective: Double)? {
+  ) -> [Double]? {
     var step = 1.0
     for _ in 0..<50 {
       let point = step == 1 ? target : zip(x, target).map { $0 + step * ($1 - $0) }
       let value = f.value(at: point) + penalty.value(point)
       // Rounding of the objective hides decreases that are smaller.
-      if value <= objective + 0.1 * step * promised + 1e-15 * abs(objective) { return (point, value) }
+      if value <= objective + 0.1 * step * promised + 1e-15 * abs(objective) { return point }
       step /= 2
     }
     return nil

@@ -100,7 +100,8 @@ public struct DataTable: Sendable {
   public func numbers(_ name: String) throws(StatisticsError) -> [Double] {
     let column = try column(name)
     guard case .numbers(let numbers) = column.values else {
-      guard case .words(let words) = column.values, let row = words.codes.firstIndex(where: { $0 >= 0 }) else {
+      guard case .words(let words) = column.values, let row = words.codes.firstIndex(where: { $0 >= 0 })
+      else {
         throw missing(name, in: column)
       }
       throw StatisticsError(

@@ -30,7 +30,8 @@ public final class DataTableReader {
   enum ColumnKind { case numbers, words }
 
   /// - Throws: `TableError`: no such file, nothing in it.
-  public init(_ url: URL, words: Set<String> = [], options: TableOptions = TableOptions()) throws(TableError) {
+  public init(_ url: URL, words: Set<String> = [], options: TableOptions = TableOptions()) throws(TableError)
+  {
     records = try CSVRecords(url, options: options)
     isWords = records.names.map(words.contains)
   }

@@ -26,9 +26,10 @@ public struct Folds: Sendable, Hashable {
     order.shuffle(using: &random)
     // The next stratum goes on where the last ended, so that sizes stay equal as well.
     var parts = [Int](repeating: 0, count: strata.count)
-    for (place, row) in order.enumerated().sorted(by: { (strata[$0.element], $0.offset) < (strata[$1.element], $1.offset) })
-      .map(\.element).enumerated()
-    {
+    for (place, row) in order.enumerated().sorted(by: {
+      (strata[$0.element], $0.offset) < (strata[$1.element], $1.offset)
+    })
+    .map(\.element).enumerated() {
       parts[row] = place % count
     }
     return Folds(parts: parts, count: count)

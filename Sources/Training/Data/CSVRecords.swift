@@ -83,7 +83,9 @@ package final class CSVRecords {
 
   /// The bytes of a field of the current row without quotes, valid until the next row.
   @inline(__always)
-  package func bytes(_ column: Int) -> UnsafeBufferPointer<UInt8> { scanner.bytes(of: scanner.fields[column]) }
+  package func bytes(_ column: Int) -> UnsafeBufferPointer<UInt8> {
+    scanner.bytes(of: scanner.fields[column])
+  }
 
   /// The line a field starts on, from 1.
   func line(of column: Int) -> Int { scanner.fields[column].line }

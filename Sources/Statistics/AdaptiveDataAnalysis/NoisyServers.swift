@@ -1,0 +1,111 @@
+import RealModule
+import Torch
+
+/// Noise that hides single records.
+public enum PrivacyNoise: String, Sendable, Hashable, CaseIterable, Codable {
+  case laplace, gaussian
+
+  /// One draw with the scale b (Laplace) or the standard deviation σ (Gaussian).
+  func draw(_ scale: Double, using random: inout RandomSource) -> Double {
+    switch self {
+    case .laplace:
+      let u = random.uniform() - 0.5
+      // u = −½ would be infinite; its probability is 2⁻⁵³ a draw.
+      let magnitude = -Double.log(onePlus: -2 * min(abs(u), 0.5 - 0x1p-54))
+      return u < 0 ? -scale * magnitude : scale * magnitude
+    case .gaussian:
+      let radius = (-2 * Double.log(onePlus: -random.uniform())).squareRoot()
+      return scale * radius * .cos(2 * .pi * random.uniform())
+    }
+  }
+
+  /// P(ξ ≤ x).
+  func distribution(_ x: Double, scale: Double) -> Double {
+    switch self {
+    case .laplace: x < 0 ? 0.5 * .exp(x / scale) : 1 - 0.5 * .exp(-x / scale)
+    case .gaussian: 0.5 * .erfc(-x / scale * 0.5.squareRoot())
+    }
+  }
+
+  /// The scale whose standard deviation is σ.
+  public func scale(deviation: Double) -> Double {
+    self == .laplace ? deviation * 0.5.squareRoot() : deviation
+  }
+}
+
+/// Plain means of the records: right for questions fixed beforehand, and what adaptive questions overfit.
+public struct EmpiricalMeans: QueryServer {
+  public let rows: Int
+
+  public init(rows: Int) { self.rows = rows }
+
+  public mutating func answer(_ query: StatisticalQuery) throws(StatisticsError) -> QueryAnswer {
+    try query.check(rows: rows, trainingRows: nil)
+    return QueryAnswer(value: query.scaled(query.share(query.values)), source: .holdout, budgetLeft: nil)
+  }
+}
+
+/// A fresh part of the records for every question.
+public struct SampleSplitting: QueryServer {
+  private let parts: [[Int]]
+  private let rows: Int
+  private var served = ServedCount()
+
+  /// - Parameter queries: how many can be asked; each takes rows / queries records.
+  public init(rows: Int, queries: Int, random: RandomSource) throws(StatisticsError) {
+    guard queries >= 1, queries <= rows else {
+      throw StatisticsError(.option, "queries", found: "\(queries)", expected: "1 to \(rows), the rows")
+    }
+    var stream = random
+    let folds = Folds.random(rows: rows, count: queries, using: &stream)
+    parts = (0..<queries).map(folds.rows)
+    self.rows = rows
+  }
+
+  public mutating func answer(_ query: StatisticalQuery) throws(StatisticsError) -> QueryAnswer {
+    try query.check(rows: rows, trainingRows: nil)
+    guard served.queries < parts.count else { throw served.exhausted("parts", parts.count) }
+    let share = query.share(parts[served.queries].map { query.values[$0] })
+    served.queries += 1
+    return QueryAnswer(value: query.scaled(share), source: .holdout, budgetLeft: parts.count - served.queries)
+  }
+}
+
+/// Means with independent noise: a number of questions fixed beforehand.
+public struct NoisyMeans: QueryServer {
+  public let noise: PrivacyNoise
+  /// b or σ, as a share of the query's range.
+  public let scale: Double
+  public private(set) var ledger: PrivacyLedger
+  private let rows: Int
+  private let queries: Int
+  private var served = ServedCount()
+  private var random: RandomSource
+
+  /// - Parameter random: must be out of the analyst's reach.
+  public init(rows: Int, queries: Int, noise: PrivacyNoise, scale: Double, random: RandomSource)
+    throws(StatisticsError)
+  {
+    guard rows >= 1, queries >= 1 else {
+      throw StatisticsError(
+        .option, "queries", found: "\(queries) on \(rows) rows", expected: "at least 1 on at least 1")
+    }
+    guard scale > 0, scale.isFinite else {
+      throw StatisticsError(.option, "the noise's scale", found: "\(scale)", expected: "a number above 0")
+    }
+    (self.rows, self.queries, self.noise, self.scale, self.random) = (rows, queries, noise, scale, random)
+    ledger = PrivacyLedger()
+  }
+
+  public mutating func answer(_ query: StatisticalQuery) throws(StatisticsError) -> QueryAnswer {
+    try query.check(rows: rows, trainingRows: nil)
+    guard served.queries < queries else { throw served.exhausted("answers", queries) }
+    served.queries += 1
+    switch noise {
+    case .laplace: ledger.addPure(1 / (Double(rows) * scale))
+    case .gaussian: ledger.addConcentrated(1 / (2 * Double(rows) * Double(rows) * scale * scale))
+    }
+    let share = query.share(query.values) + noise.draw(scale, using: &random)
+    return QueryAnswer(value: query.scaled(share), source: .holdout, budgetLeft: queries - served.queries)
+  }
+}
