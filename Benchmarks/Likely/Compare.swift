@@ -100,6 +100,13 @@ struct Compare: ParsableCommand {
       Comparison(
         name: "bandit, a pass a step", likely: task("bandit"), peer: peer("bandit", "--passes", "step"),
         bar: .none, isPrepared: false),
+      Comparison(
+        name: "proportional odds, statsmodels", likely: task("ordinal"), peer: peer("ordinal"),
+        bar: .faster(20),
+        isPrepared: false),
+      Comparison(
+        name: "reusable holdout, NumPy", likely: task("holdout"), peer: peer("holdout"), bar: .none,
+        isPrepared: false),
       language("greedy", "greedy", .faster(3)), language("batch", "batch of 16", .faster(2)),
       language("train", "training", .faster(1.15)), language("score", "scoring", .faster(4)),
       language("tokenize", "tokeniser", .faster(1)),

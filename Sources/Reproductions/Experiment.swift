@@ -70,7 +70,7 @@ public enum Experiments {
     LikelihoodDisplacement.self, LikelihoodOveroptimisation.self, AlignedSupervisedFineTuning.self,
     CriticalTokens.self, FollowUpLikelihood.self,
     OnPolicyPreferences.self,
-    ShrinkingTowardsProportionalOdds.self,
+    ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -169,5 +169,8 @@ public enum Methods {
     Method(
       slug: "presto", command: "likely ordinal",
       summary: "probabilities of ordered classes, the last of them rare"),
+    Method(
+      slug: "adaptive-data-analysis", command: "likely holdout",
+      summary: "one holdout for many questions that depend on earlier answers"),
   ]
 }

@@ -79,6 +79,8 @@ import Testing
       }
       try Data(("colour,hours,grade\n" + grades.joined()).utf8).write(
         to: folder.appending(path: "grades.csv"))
+      try Data(#"{"metric": "column", "column": "hours", "above": 2}"#.utf8).write(
+        to: folder.appending(path: "q.jsonl"))
       var done: Set<String> = []
       for (_, help) in try allHelp() {
         for example in examples(help) where done.insert(example).inserted {

@@ -55,12 +55,19 @@ public struct BudgetCalculator: Sendable, Hashable {
     case .laplace: return largest(mechanism, laplaceScale)
     case .gaussian: return largest(mechanism, gaussianScale)
     case .rounding:
-      // Each answer is off by another half of a thousandth at most.
-      let left = tau - 0.0005
-      guard left > 0 else { return Certificate(mechanism: mechanism, queries: 0, scale: nil) }
-      let bits = (2 * n * left * left - .log(2 / beta)) / .log(2)
-      return Certificate(mechanism: mechanism, queries: max(0, Int(bits / .log2(1001))), scale: nil)
+      return Certificate(mechanism: mechanism, queries: roundedQueries(decimals: 3), scale: nil)
     }
+  }
+
+  /// Answers of so many decimals; rounding takes half a unit of the last from τ.
+  func roundedQueries(decimals: Int) -> Int {
+    let n = Double(rows)
+    let unit = Double.pow(10, -Double(decimals))
+    let left = tau - unit / 2
+    guard left > 0 else { return 0 }
+    let bits = (2 * n * left * left - .log(2 / beta)) / .log(2)
+    // The m-th mean is chosen knowing m − 1 answers.
+    return max(0, Int(bits / .log2(1 / unit + 1)))
   }
 
   /// The largest m in 1…2⁴⁰ with a certificate, by bisection; `scale` is `nil` where there is none, and 0 stands for no noise.

@@ -58,7 +58,7 @@ public struct SampleSplitting: QueryServer {
     }
     var stream = random
     let folds = Folds.random(rows: rows, count: queries, using: &stream)
-    parts = (0..<queries).map(folds.rows)
+    parts = (0..<queries).map { folds.rows(in: $0) }
     self.rows = rows
   }
 
@@ -107,5 +107,35 @@ public struct NoisyMeans: QueryServer {
     }
     let share = query.share(query.values) + noise.draw(scale, using: &random)
     return QueryAnswer(value: query.scaled(share), source: .holdout, budgetLeft: queries - served.queries)
+  }
+}
+
+/// Means printed with few decimals, as a leaderboard does: an analyst who has been told k bits can have led at most 2ᵏ ways.
+public struct RoundedMeans: QueryServer {
+  /// Decimals of an answer, as a share of the range.
+  public let decimals: Int
+  public private(set) var ledger = PrivacyLedger()
+  private let calculator: BudgetCalculator
+  private let limit: Int
+  private var served = ServedCount()
+
+  /// Refuses when a mean could be off by more than τ with a probability above β.
+  public init(rows: Int, decimals: Int, tau: Double, beta: Double) throws(StatisticsError) {
+    guard (1...9).contains(decimals) else {
+      throw StatisticsError(.option, "decimals", found: "\(decimals)", expected: "1 to 9")
+    }
+    calculator = try BudgetCalculator(rows: rows, tau: tau, beta: beta)
+    self.decimals = decimals
+    limit = calculator.roundedQueries(decimals: decimals)
+  }
+
+  public mutating func answer(_ query: StatisticalQuery) throws(StatisticsError) -> QueryAnswer {
+    try query.check(rows: calculator.rows, trainingRows: nil)
+    guard served.queries < limit else { throw served.exhausted("answers", limit) }
+    served.queries += 1
+    let steps = Double.pow(10, Double(decimals))
+    ledger.addDescription(values: Int(steps) + 1)
+    let share = (query.share(query.values) * steps).rounded() / steps
+    return QueryAnswer(value: query.scaled(share), source: .holdout, budgetLeft: limit - served.queries)
   }
 }

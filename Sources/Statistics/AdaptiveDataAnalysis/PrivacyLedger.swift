@@ -53,6 +53,14 @@ public enum TransferTheorem {
     return square > 0 ? square.squareRoot() : nil
   }
 
+  /// The smallest τ for which none of `queries` means, chosen by an ε-private interaction, is off by more with probability
+  /// 1 − β.
+  public static func populationError(rows: Int, epsilon: Double, queries: Int, beta: Double) -> Double {
+    let n = Double(rows)
+    let byPrivacy = epsilon * epsilon + .log(2) / (2 * n)
+    return max(byPrivacy, .log(3 * 2.0.squareRoot() * Double(queries) / beta) / n).squareRoot()
+  }
+
   /// 3√2 e^{−nτ²}, the bound for one query at that ε.
   public static func pureBound(rows: Int, tau: Double) -> Double {
     min(1, 3 * 2.0.squareRoot() * .exp(-Double(rows) * tau * tau))

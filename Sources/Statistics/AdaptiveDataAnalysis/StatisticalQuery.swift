@@ -85,6 +85,10 @@ public struct QueryAnswer: Sendable, Hashable {
   public let source: Source
   /// Answers of the dear kind that are left; `nil` where there is no limit.
   public let budgetLeft: Int?
+
+  public init(value: Double, source: Source, budgetLeft: Int? = nil) {
+    (self.value, self.source, self.budgetLeft) = (value, source, budgetLeft)
+  }
 }
 
 /// Who answers questions that may depend on earlier answers.

@@ -1,3 +1,4 @@
+import RealModule
 import Torch
 
 /// Thresholdout, the reusable holdout: answers from the training records while these agree with the holdout, and pays from a
@@ -63,6 +64,23 @@ public struct Thresholdout: QueryServer {
     let share = held + noise.draw(deviation, using: &random)
     return QueryAnswer(value: query.scaled(share), source: .holdout, budgetLeft: budget)
   }
+
+  /// How far any of `queries` answers may be from the population's mean, as a share of the range, with probability 1 − β; `nil` with
+  /// Gaussian noise, without noise or without a budget, where no theorem is at hand.
+  ///
+  /// All answers together are (2B/(σn), 0)-differentially private; half of β goes to overfitting, a sixth each to the noise
+  /// of thresholds, comparisons and answers.
+  public func errorBar(queries: Int, beta: Double) -> Double? {
+    guard noise == .laplace, deviation > 0, limit > 0, queries > 0 else { return nil }
+    let b = Double(limit)
+    let epsilon = 2 * b / (deviation * Double(rows))
+    let overfitting = TransferTheorem.populationError(
+      rows: rows, epsilon: epsilon, queries: queries, beta: beta / 2)
+    let agreement =
+      threshold + 2 * deviation * Double.log(3 * (b + 1) / beta) + 4 * deviation
+      * .log(3 * Double(queries) / beta)
+    return overfitting + max(agreement, deviation * .log(6 * b / beta))
+  }
 }
 
 /// Guess and check by the sparse vector technique: the analyst says what the answer should be; agreement is free, and a
@@ -101,6 +119,19 @@ public struct GuessAndCheck: QueryServer {
     self.random = random
     noisyThreshold =
       threshold + PrivacyNoise.laplace.draw(1 / (Double(rows) * epsilons.threshold), using: &self.random)
+  }
+
+  /// How far any of `queries` answers may be from the population's mean, as a share of the range, with probability 1 − β.
+  public func errorBar(queries: Int, beta: Double) -> Double {
+    let sensitivity = 1 / Double(rows)
+    let c = Double(corrections)
+    let epsilon = epsilons.threshold + epsilons.comparisons + epsilons.corrections
+    let agreement =
+      threshold + sensitivity / epsilons.threshold * Double.log(3 / beta)
+      + 2 * c * sensitivity / epsilons.comparisons * .log(3 * Double(queries) / beta)
+    let correction = c * sensitivity / epsilons.corrections * Double.log(6 * c / beta)
+    return TransferTheorem.populationError(rows: rows, epsilon: epsilon, queries: queries, beta: beta / 2)
+      + max(agreement, correction)
   }
 
   /// The guess is the mean of the query's training values, which may be a single number.
@@ -148,7 +179,7 @@ public struct EffectiveRounds: QueryServer {
     }
     var stream = random
     let folds = Folds.random(rows: rows, count: rounds + 1, using: &stream)
-    parts = (0...rounds).map(folds.rows)
+    parts = (0...rounds).map { folds.rows(in: $0) }
     (self.rows, self.threshold) = (rows, threshold)
     // Half of ε for the threshold, half for comparisons, over all rounds.
     scale = 2 * Double(rounds) / (Double(parts[0].count) * epsilon)

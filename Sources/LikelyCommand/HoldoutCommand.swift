@@ -1,0 +1,134 @@
+import ArgumentParser
+import Foundation
+import Likely
+
+extension PrivacyNoise: ExpressibleByArgument {}
+extension BudgetCalculator.Mechanism: ExpressibleByArgument {}
+
+/// `likely holdout …`
+struct HoldoutCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "holdout",
+    abstract:
+      "One holdout for many questions that depend on earlier answers, and still hold for the population.",
+    discussion: """
+      Example:
+        likely holdout budget --n 10000 --tau 0.05
+        likely holdout attack --n 1001 --d 501
+      """,
+    subcommands: [HoldoutServe.self, HoldoutBudget.self, HoldoutAttack.self])
+}
+
+/// `likely holdout budget`
+struct HoldoutBudget: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "budget",
+    abstract: "How many adaptive questions a sample answers to within tau, by every mechanism.",
+    discussion: """
+      Example:
+        likely holdout budget --n 10000 --tau 0.05
+      """)
+
+  @Option(help: ArgumentHelp("Records kept back.", valueName: "n"))
+  var n: Int
+
+  @Option(help: ArgumentHelp("Largest error, as a share of a query's range.", valueName: "share"))
+  var tau: Double
+
+  @Option(help: ArgumentHelp("Probability that some answer is off by more.", valueName: "share"))
+  var beta = 0.05
+
+  @Option(
+    help: ArgumentHelp(
+      "Only one of \(BudgetCalculator.Mechanism.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "name"))
+  var mechanism: BudgetCalculator.Mechanism?
+
+  @Flag(help: "Print as JSON.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    _ = common.start()
+    let calculator = try BudgetCalculator(rows: n, tau: tau, beta: beta)
+    let found = (mechanism.map { [$0] } ?? BudgetCalculator.Mechanism.allCases).map(calculator.certificate)
+    var table = ReportTable(
+      title:
+        "Questions to within \(formatNumber(tau)) with probability \(formatNumber(1 - beta)), \(n) records",
+      columns: [.text("mechanism"), .text("questions"), .number("noise")])
+    for certificate in found {
+      table.append([
+        .text(certificate.mechanism.rawValue),
+        .text(certificate.queries == .max ? "beyond counting" : "\(certificate.queries)"),
+        certificate.scale.map(ReportTable.Cell.number) ?? .missing,
+      ])
+    }
+    if json {
+      print(table.json.pretty, terminator: "")
+      return
+    }
+    print(table.plainText)
+    let adaptive = found.filter { $0.mechanism != .nonadaptive }
+    guard adaptive.count > 1, let best = adaptive.max(by: { $0.queries < $1.queries }) else { return }
+    print(
+      best.queries == 0
+        ? "no mechanism certifies an adaptive question; take more records or a larger tau"
+        : "most adaptive questions: \(best.mechanism.rawValue)")
+  }
+}
+
+/// `likely holdout attack`
+struct HoldoutAttack: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attack",
+    abstract:
+      "How accurate a vote without any signal looks on the sample that chose its signs: exactly, and simulated.",
+    discussion: """
+      Example:
+        likely holdout attack --n 1001 --d 501 --repetitions 20
+        likely holdout attack --n 1001 --d 501 --noise laplace --deviation 0.05
+      """)
+
+  @Option(help: ArgumentHelp("Records, an odd number.", valueName: "n"))
+  var n: Int
+
+  @Option(help: ArgumentHelp("Features asked about, an odd number.", valueName: "n"))
+  var d: Int
+
+  @Option(help: ArgumentHelp("Noise on every answer: laplace or gaussian.", valueName: "name"))
+  var noise: PrivacyNoise?
+
+  @Option(help: ArgumentHelp("Standard deviation of the noise.", valueName: "σ"))
+  var deviation = 0.0
+
+  @Option(help: ArgumentHelp("Simulations.", valueName: "n"))
+  var repetitions = 100
+
+  @Flag(help: "Print as JSON.")
+  var json = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard repetitions >= 2 else { throw ValidationError("--repetitions \(repetitions): at least 2") }
+  }
+
+  func run() throws {
+    let random = common.start()
+    let attack = try OverfittingAttack(rows: n, features: d, noise: noise, deviation: deviation)
+    let found = Repetitions(repetitions).run(random) { attack.simulate(using: &$0) }
+    let (sample, fresh) = (Estimate(meanOf: found.map(\.sample)), Estimate(meanOf: found.map(\.fresh)))
+    if json {
+      let object: JSONValue = [
+        "exact": .number(attack.exactAccuracy), "sample": .number(sample.value),
+        "sample_error": .number(sample.standardError), "fresh": .number(fresh.value),
+        "fresh_error": .number(fresh.standardError),
+      ]
+      print(object.compact)
+    } else {
+      print("accuracy on the sample: \(sample), exactly \(formatNumber(attack.exactAccuracy, digits: 6))")
+      print("accuracy on fresh records: \(fresh), exactly 0.5")
+    }
+  }
+}
