@@ -70,7 +70,7 @@ public enum Experiments {
     LikelihoodDisplacement.self, LikelihoodOveroptimisation.self, AlignedSupervisedFineTuning.self,
     CriticalTokens.self, FollowUpLikelihood.self,
     OnPolicyPreferences.self,
-    ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self,
+    ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self, OptimisedConformalSelection.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -172,5 +172,8 @@ public enum Methods {
     Method(
       slug: "adaptive-data-analysis", command: "likely holdout",
       summary: "one holdout for many questions that depend on earlier answers"),
+    Method(
+      slug: "conformal-selection", command: "likely select",
+      summary: "candidates whose labels pass a threshold, with few false discoveries"),
   ]
 }

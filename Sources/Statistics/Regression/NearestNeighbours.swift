@@ -93,8 +93,8 @@ public struct KernelRidge: Regressor, Hashable {
     let kernel = Self.kernel(rows, rows, h)
     // A row of weight w has the noise λ/w; one of weight 0 none at all to say.
     let noise = (weights ?? [Double](repeating: 1, count: targets.count)).map { penalty / max($0, 1e-12) }
-    let alpha = Tensor(targets.map { $0 - mean }).unsqueeze(1)
-      .choleskySolve((kernel + Tensor(noise).diagonalMatrix()).cholesky())
+    let alpha = (kernel + Tensor(noise).diagonalMatrix()).cholesky()
+      .choleskySolve(Tensor(targets.map { $0 - mean }).unsqueeze(1))
     return Fit(scale: scale, known: rows, alpha: alpha, width: h, mean: mean)
   }
 

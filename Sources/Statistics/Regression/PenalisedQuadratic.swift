@@ -130,9 +130,7 @@ struct PenalisedQuadratic {
     }
     guard
       let step = try? withTorchErrors({
-        Tensor(right).unsqueeze(1).choleskySolve(
-          Tensor(system, shape: [free.count, free.count]).cholesky()
-        ).doubles
+        Tensor(system, shape: [free.count, free.count]).cholesky().choleskySolve(Tensor(right).unsqueeze(1)).doubles
       }), step.allSatisfy(\.isFinite)
     else { return false }
     for (a, j) in free.enumerated() {

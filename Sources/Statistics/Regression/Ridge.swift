@@ -82,7 +82,7 @@ public struct Ridge: Regressor, Hashable {
 
     func solution(_ targets: [Double]) -> [Double] {
       let y = Tensor(targets).unsqueeze(1)
-      return design.transposed.matmul(weights.map { $0 * y } ?? y).choleskySolve(factor).squeeze(1).doubles
+      return factor.choleskySolve(design.transposed.matmul(weights.map { $0 * y } ?? y)).squeeze(1).doubles
     }
 
     /// wᵢ xᵢᵀ(XᵀWX + λP)⁻¹xᵢ.
