@@ -17,7 +17,7 @@ struct LikelyCommand: ParsableCommand {
     subcommands: [
       InterpolantCommand.self, DiffusionCommand.self, TextDiffusionCommand.self, LanguageCommand.self,
       PreferCommand.self, CriticalTokensCommand.self, BanditCommand.self, OrdinalCommand.self,
-      HoldoutCommand.self,
+      HoldoutCommand.self, SelectCommand.self, EffectCommand.self,
       SteerCommand.self,
       CorrectCommand.self, ReproduceCommand.self, TourCommand.self,
       MethodsCommand.self, DataCommand.self,

@@ -51,7 +51,8 @@ struct ScoreArguments: ParsableArguments {
   @Option(help: ArgumentHelp("False discovery rates between commas.", valueName: "q"))
   var q = "0.1"
 
-  @Option(help: ArgumentHelp("hete, homo or dtm: what prunes a selection whose members differ.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("hete, homo or dtm: what prunes a selection whose members differ.", valueName: "name"))
   var pruning = ConformalSelection.Pruning.hete
 
   @Option(help: ArgumentHelp("Share of the level that the first step may use.", valueName: "β"))
@@ -87,18 +88,23 @@ struct ScoreArguments: ParsableArguments {
     return try predictions.listed.map { name in
       let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
       var values = try table.numbers(parts[0])
-      if Double(threshold) == nil, parts.count == 1 { values = zip(values, try limits(table)).map { $0 - $1 } }
+      if Double(threshold) == nil, parts.count == 1 {
+        values = zip(values, try limits(table)).map { $0 - $1 }
+      }
       if parts.count == 2 {
         let scales = try table.numbers(parts[1])
         let positive = scales.filter { $0 > 0 }.sorted()
         guard !positive.isEmpty else {
           throw StatisticsError(
-            .badData, "\(table.source), \(parts[1])", found: "no scale above 0", expected: "scales of predictions")
+            .badData, "\(table.source), \(parts[1])", found: "no scale above 0",
+            expected: "scales of predictions")
         }
         let least = positive[positive.count / 20]
         let raised = scales.count { $0 < least }
         if raised > 0 {
-          tell("likely: \(table.source), \(parts[1]): \(raised) scales below \(formatNumber(least)) are raised to it")
+          tell(
+            "likely: \(table.source), \(parts[1]): \(raised) scales below \(formatNumber(least)) are raised to it"
+          )
         }
         let limits = try limits(table)
         values = values.indices.map { (values[$0] - limits[$0]) / max(least, scales[$0]) }
@@ -110,13 +116,15 @@ struct ScoreArguments: ParsableArguments {
   /// Features of two tables, coded alike.
   func designs(_ units: DataTable, _ candidates: DataTable) throws -> (Tensor, Tensor) {
     let others = Set([label, threshold])
-    let columns = features?.listed ?? candidates.names.filter { !others.contains($0) && units.names.contains($0) }
+    let columns =
+      features?.listed ?? candidates.names.filter { !others.contains($0) && units.names.contains($0) }
     let coding = try DesignCoding(units, columns: columns)
     return (try coding.matrix(of: units), try coding.matrix(of: candidates))
   }
 
   /// The scores, and what the models are called.
-  func scores(_ units: DataTable, _ candidates: DataTable, _ passes: [Bool], using random: inout RandomSource) throws
+  func scores(_ units: DataTable, _ candidates: DataTable, _ passes: [Bool], using random: inout RandomSource)
+    throws
     -> (scores: ConformalScores, names: [String])
   {
     if let own = try predicted(units), let other = try predicted(candidates) {
@@ -129,7 +137,8 @@ struct ScoreArguments: ParsableArguments {
     let (x, z) = try designs(units, candidates)
     if method == .cs || method == .msel {
       throw UsageError(
-        "--method \(method!.rawValue): it takes predictions of models fitted elsewhere; give --predictions, or use full")
+        "--method \(method!.rawValue): it takes predictions of models fitted elsewhere; give --predictions, or use full"
+      )
     }
     let used = method == .full ? Array(chosen.prefix(1)) : chosen
     let scores = try ConformalScores.pooled(
@@ -150,7 +159,8 @@ struct ScoreArguments: ParsableArguments {
       throw UsageError("--method cs: \(scores.models) models; one is expected, or --method msel")
     }
     return scores.models == 1
-      ? try selection(level).selectPlain(scores, using: &random) : try selection(level).select(scores, using: &random)
+      ? try selection(level).selectPlain(scores, using: &random)
+      : try selection(level).select(scores, using: &random)
   }
 }
 
@@ -158,7 +168,8 @@ struct ScoreArguments: ParsableArguments {
 struct SelectRun: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Selects candidates by labelled units: with predictions of any model, or with learners of its own.",
+    abstract:
+      "Selects candidates by labelled units: with predictions of any model, or with learners of its own.",
     discussion: """
       Example:
         likely select run --units grades.csv --candidates grades.csv --label grade
@@ -167,7 +178,9 @@ struct SelectRun: ParsableCommand {
   @Option(help: ArgumentHelp("Table of labelled units.", valueName: "file.csv"))
   var units: String
 
-  @Option(help: ArgumentHelp("Table of candidates with the same columns; a label is not looked at.", valueName: "file.csv"))
+  @Option(
+    help: ArgumentHelp(
+      "Table of candidates with the same columns; a label is not looked at.", valueName: "file.csv"))
   var candidates: String
 
   @OptionGroup var source: ScoreArguments
@@ -176,7 +189,8 @@ struct SelectRun: ParsableCommand {
   var id: String?
 
   @Option(
-    help: ArgumentHelp("Column of both tables: how much likelier such a row is among candidates.", valueName: "name"))
+    help: ArgumentHelp(
+      "Column of both tables: how much likelier such a row is among candidates.", valueName: "name"))
   var shift: String?
 
   @Flag(help: "Print as JSON.")
@@ -204,12 +218,16 @@ struct SelectRun: ParsableCommand {
     }
     let passing = passes.count(where: \.self)
     if passing == 0 || passing == passes.count {
-      tell("likely: \(passing == 0 ? "no" : "every") labelled unit passes; that is valid, and the selection says little")
+      tell(
+        "likely: \(passing == 0 ? "no" : "every") labelled unit passes; that is valid, and the selection says little"
+      )
     }
     let levels = try source.levels()
     let found = try levels.map { try source.select(scores, $0, using: &random) }
     for level in levels where Double(passes.count + 1) * level < 1 {
-      tell("likely: (n + 1) q = \(formatNumber(Double(passes.count + 1) * level)): with fewer units than 1/q nothing can be selected alone")
+      tell(
+        "likely: (n + 1) q = \(formatNumber(Double(passes.count + 1) * level)): with fewer units than 1/q nothing can be selected alone"
+      )
     }
     let identifiers: [String]
     if let id {
@@ -219,21 +237,25 @@ struct SelectRun: ParsableCommand {
       identifiers = candidates.lines.map(String.init)
     }
     let individual = try levels.map { level in
-      try (0..<scores.models).map { try source.selection(level).selectPlain(scores.model($0), using: &random).chosen.count }
+      try (0..<scores.models).map {
+        try source.selection(level).selectPlain(scores.model($0), using: &random).chosen.count
+      }
     }
     show(levels, found, names, individual, identifiers, passing: passing, units: passes.count)
     guard let out else { return }
     var table = ReportTable(
       title: "selection",
       columns: [
-        .text("id"), .number("q"), .integer("selected"), .number("p", digits: 17), .number("e", digits: 17), .integer("R"),
+        .text("id"), .number("q"), .integer("selected"), .number("p", digits: 17), .number("e", digits: 17),
+        .integer("R"),
         .text("model"),
       ])
     for (level, selection) in zip(levels, found) {
       let chosen = Set(selection.chosen)
       for j in identifiers.indices {
         table.append([
-          .text(identifiers[j]), .number(level), .integer(chosen.contains(j) ? 1 : 0), .number(selection.pValues[j]),
+          .text(identifiers[j]), .number(level), .integer(chosen.contains(j) ? 1 : 0),
+          .number(selection.pValues[j]),
           .number(selection.eValues[j]), .integer(selection.sizes[j]), .text(names[selection.models[j]]),
         ])
       }
@@ -254,7 +276,9 @@ struct SelectRun: ParsableCommand {
           "sizes_by_model": .object(.init(uniqueKeysWithValues: zip(names, row.1.map(JSONValue.integer)))),
         ]
       }
-      print((["units": .integer(units), "passing": .integer(passing), "selections": .array(rows)] as JSONValue).pretty, terminator: "")
+      print(
+        (["units": .integer(units), "passing": .integer(passing), "selections": .array(rows)] as JSONValue)
+          .pretty, terminator: "")
       return
     }
     print("\(units) labelled units, of which \(passing) pass; \(identifiers.count) candidates")
@@ -323,17 +347,20 @@ struct SelectEvaluate: ParsableCommand {
       }
     }
     var result = ReportTable(
-      title: "\(repetitions) random halves of \(table.rowCount) rows, of which \(passes.count(where: \.self)) pass",
+      title:
+        "\(repetitions) random halves of \(table.rowCount) rows, of which \(passes.count(where: \.self)) pass",
       columns: [.number("q"), .uncertain("FDR"), .uncertain("power"), .uncertain("selected")])
     var curves: [(rate: Estimate, power: Estimate)] = []
     for (l, level) in levels.enumerated() {
       let (rate, power, size) = (
-        Estimate(meanOf: found.map { $0[l].falseDiscoveryProportion }), Estimate(meanOf: found.map { $0[l].power }),
+        Estimate(meanOf: found.map { $0[l].falseDiscoveryProportion }),
+        Estimate(meanOf: found.map { $0[l].power }),
         Estimate(meanOf: found.map { Double($0[l].selected) })
       )
       curves.append((rate, power))
       result.append([
-        .number(level), .uncertain(rate.value, rate.standardError), .uncertain(power.value, power.standardError),
+        .number(level), .uncertain(rate.value, rate.standardError),
+        .uncertain(power.value, power.standardError),
         .uncertain(size.value, size.standardError),
       ])
     }
@@ -354,7 +381,8 @@ struct SelectEvaluate: ParsableCommand {
         .table(result),
         .plot(
           .row([
-            Plot("False discoveries", caption: "Dashed: the level.", x: "q", y: "FDR",
+            Plot(
+              "False discoveries", caption: "Dashed: the level.", x: "q", y: "FDR",
               marks: [.line(x: levels, y: levels, dashed: true)] + marks(curves.map(\.rate))),
             Plot("Power", x: "q", y: "power", marks: marks(curves.map(\.power))),
           ]), name: "curves"),

@@ -71,6 +71,7 @@ public enum Experiments {
     CriticalTokens.self, FollowUpLikelihood.self,
     OnPolicyPreferences.self,
     ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self, OptimisedConformalSelection.self,
+    SelectiveEffects.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -175,5 +176,8 @@ public enum Methods {
     Method(
       slug: "conformal-selection", command: "likely select",
       summary: "candidates whose labels pass a threshold, with few false discoveries"),
+    Method(
+      slug: "selective-ate", command: "likely effect",
+      summary: "average effects under hidden confounding with an instrument that may act by itself"),
   ]
 }

@@ -79,6 +79,7 @@ import Testing
       }
       try Data(("colour,hours,grade\n" + grades.joined()).utf8).write(
         to: folder.appending(path: "grades.csv"))
+      try Data(EffectCommandTests.table().utf8).write(to: folder.appending(path: "study.csv"))
       try Data(#"{"metric": "column", "column": "hours", "above": 2}"#.utf8).write(
         to: folder.appending(path: "q.jsonl"))
       var done: Set<String> = []

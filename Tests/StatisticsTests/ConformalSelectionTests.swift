@@ -6,7 +6,9 @@ import Torch
 
 @Suite("conformal selection")
 struct ConformalSelectionTests {
-  private static func draws(_ models: Int, _ count: Int, _ values: Int?, _ random: inout RandomSource) -> [[Double]] {
+  private static func draws(_ models: Int, _ count: Int, _ values: Int?, _ random: inout RandomSource)
+    -> [[Double]]
+  {
     (0..<models).map { _ in
       (0..<count).map { _ in values.map { Double(random.integer(in: 0..<$0)) } ?? random.uniform() }
     }
@@ -17,7 +19,8 @@ struct ConformalSelectionTests {
     let p = [0.01, 0.02, 0.9, 0.03, 0.05]
     #expect(benjaminiHochberg(p, level: 0.1) == [true, true, false, true, true])
     #expect(benjaminiHochberg(p, level: 0.01) == [false, false, false, false, false])
-    #expect(eBenjaminiHochberg([100, 50, 1 / 0.9, 1 / 0.03, 20], level: 0.1) == [true, true, false, true, true])
+    #expect(
+      eBenjaminiHochberg([100, 50, 1 / 0.9, 1 / 0.03, 20], level: 0.1) == [true, true, false, true, true])
     #expect(benjaminiHochberg([0.2], level: 0.2) == [true])
   }
 
@@ -42,7 +45,9 @@ struct ConformalSelectionTests {
       let direct = (0..<m).map { j in
         let p = (0..<m).map { l -> Double in
           if l == j { return 0 }
-          let below = (0..<n).count { !scores.passes[$0] && scores.calibration[0][$0] >= scores.candidates[0][l] }
+          let below = (0..<n).count {
+            !scores.passes[$0] && scores.calibration[0][$0] >= scores.candidates[0][l]
+          }
           return Double(below + (scores.candidates[0][j] >= scores.candidates[0][l] ? 1 : 0)) / Double(n + 1)
         }
         return max(1, benjaminiHochberg(p, level: selection.level).count(where: \.self))
@@ -82,10 +87,12 @@ struct ConformalSelectionTests {
     let level = 0.3
     let found = try Repetitions(2000).run(RandomSource(seed: 13)) { random -> [Double] in
       let scores = try ConformalScores(
-        calibration: (0..<10).map { _ in (0..<20).map { _ in random.uniform() } }, passes: [Bool](repeating: false, count: 20),
+        calibration: (0..<10).map { _ in (0..<20).map { _ in random.uniform() } },
+        passes: [Bool](repeating: false, count: 20),
         candidates: (0..<10).map { _ in (0..<10).map { _ in random.uniform() } })
       let variants = try ConformalSelection.Pruning.allCases.map {
-        try ConformalSelection(level: level, pruning: $0).select(scores, using: &random).chosen.isEmpty ? 0.0 : 1
+        try ConformalSelection(level: level, pruning: $0).select(scores, using: &random).chosen.isEmpty
+          ? 0.0 : 1
       }
       let naive = try ConformalSelection(level: level).selectNaively(scores, using: &random).selection.chosen
       return variants + [naive.isEmpty ? 0 : 1]
@@ -99,7 +106,9 @@ struct ConformalSelectionTests {
   @Test("pooled ridge scores are those of refits without the row")
   func pooled() throws {
     var random = RandomSource(seed: 14)
-    let (units, candidates) = (random.normal([15, 3], dtype: .double), random.normal([6, 3], dtype: .double))
+    let (units, candidates) = (
+      random.normal([15, 3], dtype: .double), random.normal([6, 3], dtype: .double)
+    )
     let passes = (0..<15).map { $0 % 3 == 0 }
     let scores = try ConformalScores.pooled(
       units: units, passes: passes, candidates: candidates, learners: [Ridge(penalty: 2)], using: &random)
@@ -116,12 +125,16 @@ struct ConformalSelectionTests {
   @Test("bad scores are refused with model and row")
   func bad() {
     #expect(
-      message { _ = try ConformalScores(calibration: [[1, .nan]], passes: [true, false], candidates: [[1]]) }
+      message {
+        _ = try ConformalScores(calibration: [[1, .nan]], passes: [true, false], candidates: [[1]])
+      }
         == "model 1, unit 2: found the prediction nan, expected a finite number")
     #expect(
-      message { _ = try ConformalScores(calibration: [[1]], passes: [true], candidates: [[]]) }.contains("the candidates"))
+      message { _ = try ConformalScores(calibration: [[1]], passes: [true], candidates: [[]]) }.contains(
+        "the candidates"))
     #expect(
-      message { _ = try ConformalScores(calibration: [], passes: [], candidates: []) }.contains("the predictions"))
+      message { _ = try ConformalScores(calibration: [], passes: [], candidates: []) }.contains(
+        "the predictions"))
     #expect(
       message {
         var random = RandomSource(seed: 1)

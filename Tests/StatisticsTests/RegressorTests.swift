@@ -8,7 +8,8 @@ struct RegressorTests {
   private static func table(_ rows: Int, seed: UInt64 = 1) -> (x: Tensor, y: [Double]) {
     var random = RandomSource(seed: seed)
     let x = random.normal([rows, 4], dtype: .double)
-    let y = (x.matmul(Tensor([2.0, -1, 0, 0.5]).unsqueeze(1)).squeeze(1) + 3
+    let y =
+      (x.matmul(Tensor([2.0, -1, 0, 0.5]).unsqueeze(1)).squeeze(1) + 3
       + 0.5 * random.normal([rows], dtype: .double)).doubles
     return (x, y)
   }
@@ -21,7 +22,8 @@ struct RegressorTests {
     let found = try ridge.leaveOneOut(x, y, weights: weights)
     for out in [0, 7, 29] {
       let rows = (0..<30).filter { $0 != out }
-      let fit = try ridge.fit(x.select(axis: 0, Tensor(rows)), rows.map { y[$0] }, weights: rows.map { weights[$0] })
+      let fit = try ridge.fit(
+        x.select(axis: 0, Tensor(rows)), rows.map { y[$0] }, weights: rows.map { weights[$0] })
       #expect(abs(fit.predict(x[out..<out + 1])[0] - found[out]) < 1e-10)
     }
   }
@@ -45,8 +47,11 @@ struct RegressorTests {
     let residuals = Tensor(zip(y, fit.predict(x)).map { $0 - $1 })
     let slopes = (((x - mean) / deviation) * residuals.unsqueeze(1)).mean(0).doubles
     for (j, weight) in fit.weights.enumerated() {
-      if weight == 0 { #expect(abs(slopes[j]) <= 0.3 + 1e-8) }
-      else { #expect(abs(slopes[j] - (weight > 0 ? 0.3 : -0.3)) < 1e-8) }
+      if weight == 0 {
+        #expect(abs(slopes[j]) <= 0.3 + 1e-8)
+      } else {
+        #expect(abs(slopes[j] - (weight > 0 ? 0.3 : -0.3)) < 1e-8)
+      }
     }
     #expect(fit.weights[2] == 0)
     let chosen = try #require(Lasso().fit(x, y, weights: nil, using: &random) as? LinearFit)
@@ -78,13 +83,16 @@ struct RegressorTests {
     func error(_ predictions: [Double]) -> Double {
       zip(predictions, truth).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / 600
     }
-    for learner in [RandomForest() as any Regressor, GradientBoosting(), NearestNeighbours(8), KernelRidge(penalty: 1)] {
+    for learner in [
+      RandomForest() as any Regressor, GradientBoosting(), NearestNeighbours(8), KernelRidge(penalty: 1),
+    ] {
       let fit = try learner.fit(x, y, weights: nil, using: &random)
       #expect(error(fit.predict(x)) < 0.1, "\(learner.name)")
     }
     let forest = try RandomForest().grown(x, y, using: &random)
     let quantiles = forest.quantiles([0.1, 0.5, 0.9], x)
-    #expect((0..<600).allSatisfy { quantiles[0][$0] <= quantiles[1][$0] && quantiles[1][$0] <= quantiles[2][$0] })
+    #expect(
+      (0..<600).allSatisfy { quantiles[0][$0] <= quantiles[1][$0] && quantiles[1][$0] <= quantiles[2][$0] })
     let high = try GradientBoosting(.quantile(0.9)).fit(x, y, weights: nil, using: &random).predict(x)
     #expect(abs(Double(zip(y, high).count { $0 <= $1 }) / 600 - 0.9) < 0.05)
   }
@@ -99,7 +107,8 @@ struct RegressorTests {
     #expect(zip(found, p).allSatisfy { abs($0 - $1) < 0.25 })
     #expect(zip(found, p).reduce(0) { $0 + abs($1.0 - $1.1) } / 2000 < 0.05)
     #expect(
-      message { _ = try GradientBoosting(.logistic).fit(x, p, weights: nil, using: &random) }.contains("row 1"))
+      message { _ = try GradientBoosting(.logistic).fit(x, p, weights: nil, using: &random) }.contains(
+        "row 1"))
   }
 
   @Test("a forest is the same on any number of threads, and weights of 2 are rows twice for least squares")
@@ -117,9 +126,10 @@ struct RegressorTests {
 
   @Test("names are read, and others answered with all there are")
   func names() throws {
-    for name in ["ols", "ridge:3", "lasso", "elastic:0.3", "quantile:0.9", "knn:5", "kernel:2", "forest", "forest:0.5",
-      "boosted", "boosted:0.1", "boosted-logistic"]
-    {
+    for name in [
+      "ols", "ridge:3", "lasso", "elastic:0.3", "quantile:0.9", "knn:5", "kernel:2", "forest", "forest:0.5",
+      "boosted", "boosted:0.1", "boosted-logistic",
+    ] {
       _ = try RegressorNames.regressor(name)
     }
     #expect(message { _ = try RegressorNames.regressor("tree") }.contains("boosted-logistic"))

@@ -19,11 +19,13 @@ extension ConformalScores {
   ) throws(StatisticsError) -> ConformalScores {
     guard units.size(0) == passes.count, units.size(1) == candidates.size(1) else {
       throw StatisticsError(
-        .badData, "the features", found: "\(units.shape) for \(passes.count) units, \(candidates.shape) for candidates",
+        .badData, "the features",
+        found: "\(units.shape) for \(passes.count) units, \(candidates.shape) for candidates",
         expected: "a row each, of the same columns")
     }
     guard positiveWeight > 0, positiveWeight.isFinite else {
-      throw StatisticsError(.option, "the weight of passing units", found: "\(positiveWeight)", expected: "a number above 0")
+      throw StatisticsError(
+        .option, "the weight of passing units", found: "\(positiveWeight)", expected: "a number above 0")
     }
     let pool = Tensor.concatenate([units.to(.double), candidates.to(.double)])
     let n = passes.count
@@ -63,7 +65,8 @@ extension ConformalSelection {
   }
 
   /// The model with the largest selection of its own, and that selection: **not valid**, for comparison.
-  public func selectNaively(_ scores: ConformalScores, using random: inout RandomSource) throws(StatisticsError)
+  public func selectNaively(_ scores: ConformalScores, using random: inout RandomSource)
+    throws(StatisticsError)
     -> (model: Int, selection: Selection)
   {
     var best: (model: Int, selection: Selection)?
@@ -76,18 +79,23 @@ extension ConformalSelection {
 
   /// Chooses the model on one half of the units, a quarter as units and a quarter as candidates of a trial selection, and
   /// tests with the other half: valid, and short of units.
-  public func selectBySplit(_ scores: ConformalScores, using random: inout RandomSource) throws(StatisticsError)
+  public func selectBySplit(_ scores: ConformalScores, using random: inout RandomSource)
+    throws(StatisticsError)
     -> (model: Int, selection: Selection)
   {
     let n = scores.unitCount
     guard n >= 4 else {
-      throw StatisticsError(.badData, "the labelled units", found: "\(n)", expected: "at least 4, to be split")
+      throw StatisticsError(
+        .badData, "the labelled units", found: "\(n)", expected: "at least 4, to be split")
     }
     var order = Array(0..<n)
     order.shuffle(using: &random)
-    let (first, second, rest) = (Array(order[..<(n / 4)]), Array(order[(n / 4)..<(n / 2)]), Array(order[(n / 2)...]))
+    let (first, second, rest) = (
+      Array(order[..<(n / 4)]), Array(order[(n / 4)..<(n / 2)]), Array(order[(n / 2)...])
+    )
     let trial = try ConformalScores(
-      calibration: scores.calibration.map { row in first.map { row[$0] } }, passes: first.map { scores.passes[$0] },
+      calibration: scores.calibration.map { row in first.map { row[$0] } },
+      passes: first.map { scores.passes[$0] },
       candidates: scores.calibration.map { row in second.map { row[$0] } })
     let model = try selectNaively(trial, using: &random).model
     return (model, try selectPlain(scores.units(rest).model(model), using: &random))

@@ -130,7 +130,8 @@ struct PenalisedQuadratic {
     }
     guard
       let step = try? withTorchErrors({
-        Tensor(system, shape: [free.count, free.count]).cholesky().choleskySolve(Tensor(right).unsqueeze(1)).doubles
+        Tensor(system, shape: [free.count, free.count]).cholesky().choleskySolve(Tensor(right).unsqueeze(1))
+          .doubles
       }), step.allSatisfy(\.isFinite)
     else { return false }
     for (a, j) in free.enumerated() {
