@@ -16,7 +16,7 @@ struct LikelyCommand: ParsableCommand {
     version: "likely 0.1.0, libtorch \(Libtorch.version)",
     subcommands: [
       InterpolantCommand.self, DiffusionCommand.self, TextDiffusionCommand.self, LanguageCommand.self,
-      PreferCommand.self, CriticalTokensCommand.self, BanditCommand.self,
+      PreferCommand.self, CriticalTokensCommand.self, BanditCommand.self, CausalCommand.self,
       SteerCommand.self,
       CorrectCommand.self, ReproduceCommand.self, TourCommand.self,
       MethodsCommand.self, DataCommand.self,

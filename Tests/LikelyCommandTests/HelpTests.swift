@@ -74,6 +74,7 @@ import Testing
       try Data(solved.joined().utf8).write(to: folder.appending(path: "solved.jsonl"))
       try Data(String(repeating: "the cat sat on the mat\n", count: 60).utf8).write(
         to: folder.appending(path: "notes.txt"))
+      try CausalInputs.write(to: folder)
       var done: Set<String> = []
       for (_, help) in try allHelp() {
         for example in examples(help) where done.insert(example).inserted {

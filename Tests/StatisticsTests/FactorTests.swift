@@ -90,15 +90,18 @@ import Torch
     let joint = Factor([b, c], values: [0.5, 0.25, 0, 0, 0.25, 0])
     let conditional = joint.conditional(given: ["b"])
     #expect(conditional.undeterminedCells == ["b=1"])
-    #expect(conditional.channel.values == [2.0 / 3, 1.0 / 3, 0, 0, 1, 0])
+    let rows: [Double] = [2 / 3, 1 / 3, 0, 0, 1, 0]
+    #expect(conditional.channel.values == rows)
   }
 
   @Test("slices, marginals and products keep their axes")
   func operations() {
     let factor = random([a, b, c], 9)
-    #expect(factor.slice(["b": 1]).values == [0, 1].flatMap { i in [0, 1].map { factor[[i, 1, $0]] } })
+    let slice = [factor[[0, 1, 0]], factor[[0, 1, 1]], factor[[1, 1, 0]], factor[[1, 1, 1]]]
+    #expect(factor.slice(["b": 1]).values == slice)
     let marginal = factor.marginal(["c", "a"])
-    #expect(abs(marginal[[1, 0]] - (0..<3).reduce(0.0) { $0 + factor[[0, $1, 1]] }) < 1e-14)
+    let sum = factor[[0, 0, 1]] + factor[[0, 1, 1]] + factor[[0, 2, 1]]
+    #expect(abs(marginal[[1, 0]] - sum) < 1e-14)
     let product = factor.multiplied(by: random([d, a], 10))
     #expect(product.variables == [a, b, c, d])
     #expect(factor.renamed(["a": "x"]).variables.map(\.name) == ["x", "b", "c"])

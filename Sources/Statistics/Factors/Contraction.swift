@@ -68,94 +68,125 @@ public struct Contraction: Sendable {
   }
 }
 
-/// The greedy search for steps.
+/// The greedy search for steps, on numbers of variables.
 private struct ContractionPlanning {
-  /// Tables not used up yet: number and variables.
-  var active: [(number: Int, variables: [FiniteVariable])]
-  let open: [FiniteVariable]
-  let openNames: Set<String>
-  var next: Int
-  var steps: [Contraction.Step] = []
-  var order: [String] = []
-  var largestTable = 1
-  var multiplications = 0
+  private struct Table {
+    let number: Int
+    let variables: [Int]
+    let cells: Double
+  }
+
+  /// The different variables, and their numbers of states.
+  private let variables: [FiniteVariable]
+  private let counts: [Int]
+  private let open: [Int]
+  private let isOpen: [Bool]
+  /// Tables not used up yet, and in how many of them a variable is.
+  private var active: [Table] = []
+  private var holders: [Int]
+  private var next: Int
+  private(set) var steps: [Contraction.Step] = []
+  private(set) var order: [String] = []
+  private(set) var largestTable = 1
+  private(set) var multiplications = 0
 
   init(scopes: [[FiniteVariable]], open: [FiniteVariable]) {
-    active = scopes.enumerated().map { ($0.offset, $0.element) }
-    (self.open, openNames, next) = (open, Set(open.names), scopes.count)
+    var numbers: [String: Int] = [:]
+    var variables: [FiniteVariable] = []
+    let coded = (scopes + [open]).map { scope in
+      scope.map { variable in
+        if let number = numbers[variable.name] { return number }
+        numbers[variable.name] = variables.count
+        variables.append(variable)
+        return variables.count - 1
+      }
+    }
+    self.variables = variables
+    counts = variables.map(\.count)
+    self.open = coded[scopes.count]
+    var isOpen = Array(repeating: false, count: variables.count)
+    for number in coded[scopes.count] { isOpen[number] = true }
+    self.isOpen = isOpen
+    holders = Array(repeating: 0, count: variables.count)
+    next = scopes.count
+    for (number, scope) in coded.dropLast().enumerated() { add(number, scope) }
+  }
+
+  private mutating func add(_ number: Int, _ scope: [Int]) {
+    let cells = scope.reduce(1.0) { $0 * Double(counts[$1]) }
+    active.append(Table(number: number, variables: scope, cells: cells))
+    for variable in scope { holders[variable] += 1 }
+    if cells < 1e15 { largestTable = max(largestTable, Int(cells)) }
   }
 
   /// The variables of a table that is too large, if there is one.
   mutating func run(limit: Int) -> [FiniteVariable]? {
-    for table in active { largestTable = max(largestTable, table.variables.cellCount ?? .max) }
     while let chosen = cheapest() {
-      var holding = active.filter { $0.variables.contains { $0.name == chosen } }
-      while holding.count > 1 {
-        holding.sort { ($0.variables.cellCount ?? .max) < ($1.variables.cellCount ?? .max) }
-        if let tooLarge = combine(holding[0].number, holding[1].number, limit: limit) { return tooLarge }
-        holding = active.filter { $0.variables.contains { $0.name == chosen } }
-      }
-      if let last = holding.first {
-        if let tooLarge = combine(last.number, nil, limit: limit) { return tooLarge }
-      }
+      repeat {
+        let holding = active.filter { $0.variables.contains(chosen) }.sorted { $0.cells < $1.cells }
+        if let tooLarge = combine(holding[0], holding.count > 1 ? holding[1] : nil, limit: limit) {
+          return tooLarge
+        }
+      } while holders[chosen] > 0
     }
     while active.count > 1 {
-      active.sort { ($0.variables.cellCount ?? .max) < ($1.variables.cellCount ?? .max) }
-      if let tooLarge = combine(active[0].number, active[1].number, limit: limit) { return tooLarge }
+      active.sort { $0.cells < $1.cells }
+      if let tooLarge = combine(active[0], active[1], limit: limit) { return tooLarge }
     }
     // The last step writes the result in the order asked for.
-    if let last = active.first, last.variables != open {
-      return combine(last.number, nil, limit: limit)
-    }
+    if let last = active.first, last.variables != open { return combine(last, nil, limit: limit) }
     return nil
   }
 
   /// The variable whose elimination leaves the smallest table.
-  private func cheapest() -> String? {
-    var best: (name: String, cells: Double, joined: Double)?
-    var seen: Set<String> = []
-    for table in active {
-      for variable in table.variables
-      where !openNames.contains(variable.name) && seen.insert(variable.name).inserted {
-        var joined = 1.0
-        var counted: Set<String> = []
-        for other in active where other.variables.contains(where: { $0.name == variable.name }) {
-          for held in other.variables where counted.insert(held.name).inserted { joined *= Double(held.count) }
-        }
-        let cells = joined / Double(variable.count)
-        if best.map({ (cells, joined) < ($0.cells, $0.joined) }) ?? true {
-          best = (variable.name, cells, joined)
+  private func cheapest() -> Int? {
+    var best: (variable: Int, cells: Double, joined: Double)?
+    var marked = Array(repeating: -1, count: variables.count)
+    for variable in variables.indices where !isOpen[variable] && holders[variable] > 0 {
+      var joined = 1.0
+      for table in active where table.variables.contains(variable) {
+        for held in table.variables where marked[held] != variable {
+          marked[held] = variable
+          joined *= Double(counts[held])
         }
       }
+      let cells = joined / Double(counts[variable])
+      if best.map({ (cells, joined) < ($0.cells, $0.joined) }) ?? true { best = (variable, cells, joined) }
     }
-    return best?.name
+    return best?.variable
   }
 
-  private mutating func combine(_ left: Int, _ right: Int?, limit: Int) -> [FiniteVariable]? {
-    let used = active.filter { $0.number == left || $0.number == right }
-    let rest = active.filter { $0.number != left && $0.number != right }
-    let needed = openNames.union(rest.flatMap { $0.variables.names })
-    var union: [FiniteVariable] = []
-    for variable in used.flatMap(\.variables) where !union.contains(where: { $0.name == variable.name }) {
-      union.append(variable)
-    }
-    var kept = union.filter { needed.contains($0.name) }
-    let summed = union.filter { !needed.contains($0.name) }
-    if rest.isEmpty { kept = open }
-    guard let cells = kept.cellCount, cells <= limit, let products = union.cellCount else { return kept }
-    let leftStrides = Strides(active.first { $0.number == left }!.variables)
-    let rightStrides = Strides(right.map { right in active.first { $0.number == right }!.variables } ?? [])
+  private mutating func combine(_ left: Table, _ right: Table?, limit: Int) -> [FiniteVariable]? {
+    active.removeAll { $0.number == left.number || $0.number == right?.number }
+    for variable in left.variables + (right?.variables ?? []) { holders[variable] -= 1 }
+    var union = left.variables
+    for variable in right?.variables ?? [] where !left.variables.contains(variable) { union.append(variable) }
+    // What no other table holds and nobody asks for is summed at once.
+    let summed = union.filter { !isOpen[$0] && holders[$0] == 0 }
+    let kept = active.isEmpty ? open : union.filter { isOpen[$0] || holders[$0] > 0 }
+    let products = union.reduce(1.0) { $0 * Double(counts[$1]) }
+    let cells = kept.reduce(1.0) { $0 * Double(counts[$1]) }
+    guard cells <= Double(limit) else { return kept.map { variables[$0] } }
     steps.append(
       Contraction.Step(
-        left: left, right: right, variables: kept, leftCells: leftStrides.offsets(over: kept),
-        rightCells: right == nil ? [] : rightStrides.offsets(over: kept),
-        leftSummed: leftStrides.offsets(over: summed),
-        rightSummed: right == nil ? [] : rightStrides.offsets(over: summed)))
-    order += summed.names
-    largestTable = max(largestTable, cells)
-    multiplications += products
-    active = rest + [(next, kept)]
+        left: left.number, right: right?.number, variables: kept.map { variables[$0] },
+        leftCells: offsets(left.variables, over: kept),
+        rightCells: right.map { offsets($0.variables, over: kept) } ?? [],
+        leftSummed: offsets(left.variables, over: summed),
+        rightSummed: right.map { offsets($0.variables, over: summed) } ?? []))
+    order += summed.map { variables[$0].name }
+    multiplications += products < 1e15 ? Int(products) : 0
+    add(next, kept)
     next += 1
     return nil
+  }
+
+  /// Offsets in a table of all cells of a table over other variables.
+  private func offsets(_ table: [Int], over others: [Int]) -> [Int32] {
+    Strides.offsets(
+      others.map { variable in
+        guard let position = table.firstIndex(of: variable) else { return (0, counts[variable]) }
+        return (table[(position + 1)...].reduce(1) { $0 * counts[$1] }, counts[variable])
+      })
   }
 }

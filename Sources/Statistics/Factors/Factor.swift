@@ -142,7 +142,7 @@ public struct Conditional<Scalar: FactorScalar>: Sendable, Equatable {
   }
 
   /// With a value in every cell of rows that are not determined.
-  func filled(_ value: Scalar) -> Factor<Scalar> {
+  public func filled(with value: Scalar) -> Factor<Scalar> {
     var filled = channel
     let batch = channel.batch
     let width = channel.cells / max(1, given.cellCount ?? 1)
@@ -157,29 +157,32 @@ public struct Conditional<Scalar: FactorScalar>: Sendable, Equatable {
 
 /// Where a table's cells lie.
 struct Strides {
-  private var strides: [String: Int] = [:]
+  private let variables: [FiniteVariable]
+  private var strides: [Int]
 
   init(_ variables: [FiniteVariable]) {
-    var stride = 1
-    for variable in variables.reversed() {
-      strides[variable.name] = stride
-      stride *= variable.count
-    }
+    self.variables = variables
+    strides = Array(repeating: 1, count: variables.count)
+    for i in variables.indices.dropLast().reversed() { strides[i] = strides[i + 1] * variables[i + 1].count }
   }
 
   /// Zero for a variable that the table lacks.
-  subscript(_ name: String) -> Int { strides[name] ?? 0 }
+  subscript(_ name: String) -> Int {
+    variables.firstIndex { $0.name == name }.map { strides[$0] } ?? 0
+  }
 
   /// Offsets of all cells of a table over other variables, in its order.
-  func offsets(over variables: [FiniteVariable]) -> [Int32] {
+  func offsets(over others: [FiniteVariable]) -> [Int32] {
+    Self.offsets(others.map { (self[$0.name], $0.count) })
+  }
+
+  /// Offsets for axes with a step and a number of states, the last axis the fastest.
+  static func offsets(_ axes: [(stride: Int, count: Int)]) -> [Int32] {
     var offsets: [Int32] = [0]
-    for variable in variables {
-      let stride = Int32(self[variable.name])
+    for (stride, count) in axes {
       var next: [Int32] = []
-      next.reserveCapacity(offsets.count * variable.count)
-      for offset in offsets {
-        for state in 0..<Int32(variable.count) { next.append(offset + state * stride) }
-      }
+      next.reserveCapacity(offsets.count * count)
+      for offset in offsets { for state in 0..<Int32(count) { next.append(offset &+ state &* Int32(stride)) } }
       offsets = next
     }
     return offsets

@@ -59,15 +59,20 @@ extension [FiniteVariable] {
     return total
   }
 
-  /// The states of a cell by name, such as `S=yes, T=no`.
-  public func cellText(_ flat: Int) -> String {
-    var rest = flat
+  /// The states of a cell of such a table, one a variable.
+  public func states(of cell: Int) -> [String] {
+    var rest = cell
     var words: [String] = []
     for variable in reversed() {
-      words.append("\(variable.name)=\(variable.states[rest % variable.count])")
+      words.append(variable.states[rest % variable.count])
       rest /= variable.count
     }
-    return words.reversed().joined(separator: ", ")
+    return words.reversed()
+  }
+
+  /// The same in words, such as `S=yes, T=no`.
+  public func cellText(_ cell: Int) -> String {
+    zip(self, states(of: cell)).map { "\($0.name)=\($1)" }.joined(separator: ", ")
   }
 
   var names: [String] { map(\.name) }

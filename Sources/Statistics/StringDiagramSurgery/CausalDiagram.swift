@@ -122,8 +122,9 @@ public struct CausalDiagram: Sendable, Hashable {
   }
 
   /// The variables and all that they come from.
-  public func ancestors(of variables: some Sequence<String>) -> Set<String> {
-    reached(from: variables) { parents(of: $0) }
+  /// - Parameter cut: variables whose boxes have lost their inputs.
+  public func ancestors(of variables: some Sequence<String>, cutting cut: Set<String> = []) -> Set<String> {
+    reached(from: variables) { cut.contains($0) ? [] : parents(of: $0) }
   }
 
   /// The variables and all that comes from them.

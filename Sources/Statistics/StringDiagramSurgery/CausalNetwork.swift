@@ -115,13 +115,7 @@ public struct CausalNetwork: Sendable, Equatable {
     let axes = parents.map { variables[$0]! }
     var rows: [Double] = []
     for row in 0..<(axes.cellCount ?? 0) {
-      var rest = row
-      var states: [String] = []
-      for axis in axes.reversed() {
-        states.append(axis.states[rest % axis.count])
-        rest /= axis.count
-      }
-      let chosen = try variable.index(of: policy(states.reversed()))
+      let chosen = try variable.index(of: policy(axes.states(of: row)))
       rows += variable.states.indices.map { $0 == chosen ? 1 : 0 }
     }
     return try replacing(name, parents: parents, rows: rows)

@@ -55,6 +55,10 @@ public struct EffectEstimate: Sendable {
     /// NaN where no error was asked for.
     public let standardError: Double
     public let range: ClosedRange<Double>?
+
+    public init(value: Double, standardError: Double = .nan, range: ClosedRange<Double>? = nil) {
+      (self.value, self.standardError, self.range) = (value, standardError, range)
+    }
   }
 
   /// - Parameters:
@@ -234,7 +238,7 @@ public struct EffectEstimate: Sendable {
 extension CountTable {
   /// Shares of the records in samples of as many, drawn with replacement, `[records, count]`: a multinomial as a chain of
   /// binomials, all resamples at once.
-  static func resampledShares(of counts: [Double], _ count: Int, random: RandomSource)
+  package static func resampledShares(of counts: [Double], _ count: Int, random: RandomSource)
     throws(StatisticsError) -> [Double]
   {
     guard count >= 2 else {

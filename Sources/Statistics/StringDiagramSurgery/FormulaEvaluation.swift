@@ -234,11 +234,11 @@ extension Conditional {
     }
     switch fill {
     case .zero: return channel
-    case .one: return filled(.one)
+    case .one: return filled(with: .one)
     case .only(let chosen, let chosenRow):
       guard chosen == number else { return channel }
       let only = undetermined.filter { $0 / channel.batch == chosenRow }
-      return Conditional(channel: channel, given: given, undetermined: only).filled(.one)
+      return Conditional(channel: channel, given: given, undetermined: only).filled(with: .one)
     }
   }
 }

@@ -12,6 +12,11 @@ public struct IndependenceCheck: Sendable, Hashable {
   /// Of the likelihood-ratio test on counts, before any correction for many tests; nil without counts.
   public let pValue: Double?
 
+  /// An independence that was not measured has the deviation NaN.
+  public init(a: String, b: String, given: [String], deviation: Double = .nan, pValue: Double? = nil) {
+    (self.a, self.b, self.given, self.deviation, self.pValue) = (a, b, given, deviation, pValue)
+  }
+
   public var text: String {
     "\(a) ⫫ \(b)\(given.isEmpty ? "" : " | \(given.joined(separator: ", "))")"
   }

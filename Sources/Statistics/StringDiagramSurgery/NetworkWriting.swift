@@ -30,13 +30,7 @@ extension CausalNetwork {
   }
 
   private static func states(_ row: Int, _ parents: [FiniteVariable]) -> String {
-    var rest = row
-    var words: [String] = []
-    for parent in parents.reversed() {
-      words.append(word(parent.states[rest % parent.count]))
-      rest /= parent.count
-    }
-    return "(\(words.reversed().joined(separator: ", ")))"
+    "(\(parents.states(of: row).map(word).joined(separator: ", ")))"
   }
 
   /// In quotes where a reader would split it.

@@ -14,7 +14,7 @@ public struct SurgeryQuery: Sendable {
     let set = Set(query.interventions.map(\.variable))
     fixed = try query.fixed { network.variables[$0] }
     // Whatever is no ancestor of what is asked or seen, once the wires into set variables are cut, sums to one.
-    let needed = try diagram.cutting(set).ancestors(of: query.targets + query.evidence.map(\.variable))
+    let needed = diagram.ancestors(of: query.targets + query.evidence.map(\.variable), cutting: set)
     relevant = diagram.variables.filter { needed.contains($0) && !set.contains($0) }
     let fixed = fixed
     let scopes = relevant.map { name in network.tables[name]!.variables.filter { fixed[$0.name] == nil } }
