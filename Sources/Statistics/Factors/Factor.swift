@@ -104,13 +104,13 @@ public struct Factor<Scalar: FactorScalar>: Sendable, Equatable {
     let given = names.map(variable)
     let rest = variables.filter { !names.contains($0.name) }
     let joint = marginal(names + rest.names)
-    let marginal = joint.marginal(names)
-    let (rows, width) = (marginal.values.count / batch, joint.cells / max(1, marginal.cells))
+    let width = rest.cellCount ?? 1
     var values = joint.values
     var undetermined: [Int] = []
-    for row in 0..<rows {
+    for row in 0..<joint.cells / max(1, width) {
       for table in 0..<batch {
-        let total = marginal.values[row * batch + table]
+        var total = Scalar.zero
+        for column in 0..<width { total = total + values[(row * width + column) * batch + table] }
         if total.isNothing {
           undetermined.append(row * batch + table)
           continue

@@ -59,13 +59,18 @@ extension CausalDiagram {
       seen.removeAll { $0 == movable }
       set.append(movable)
     }
-    let graph = MixedGraph(self)
+    let graph = MixedGraph(self, among: ancestors(of: targets.union(seen).union(set)))
     var search = IdentificationSearch(graph: graph)
     let joint = search.effect(on: targets.union(seen), of: Set(set))
     let all = graph.ancestors(of: targets.union(seen), within: Set(graph.variables))
     var formula = joint
     if let joint, !seen.isEmpty {
       formula = .ratio(joint, .total(over: graph.sorted(targets), joint))
+    }
+    // What a formula mentions besides the query has no influence on its value: any weights will do.
+    if let found = formula {
+      let extra = graph.sorted(found.free.subtracting(targets).subtracting(set).subtracting(seen))
+      if !extra.isEmpty { formula = .total(over: extra, .times([.probability(extra, given: []), found])) }
     }
     return Identification(
       query: query, formula: formula?.primed(), refusal: search.refusal, components: graph.components(within: all))
@@ -90,7 +95,7 @@ extension CausalDiagram {
   public func identify(_ targets: [String], doSingle x: String) throws(StatisticsError) -> Identification {
     let query = CausalQuery(of: targets, settings: [CausalQuery.Setting(x)])
     try query.check(self, observed: true) { _ in nil }
-    let graph = MixedGraph(self)
+    let graph = MixedGraph(self, among: ancestors(of: targets + [x]))
     let kept = graph.ancestors(of: targets + [x], within: Set(graph.variables))
     let relevant = graph.ancestors(of: targets, within: kept)
     let components = graph.components(within: relevant)

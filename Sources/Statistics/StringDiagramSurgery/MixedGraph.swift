@@ -8,8 +8,12 @@ public struct MixedGraph: Sendable, Hashable {
   /// By variable, the hidden cause it shares with another.
   let confounders: [String: [String: String]]
 
-  public init(_ diagram: CausalDiagram) {
-    variables = diagram.topological.filter { !diagram.hidden.contains($0) }
+  public init(_ diagram: CausalDiagram) { self.init(diagram, among: Set(diagram.variables)) }
+
+  /// - Parameter relevant: a set of variables that holds all their ancestors; the others are left out.
+  init(_ diagram: CausalDiagram, among relevant: Set<String>) {
+    let topological = diagram.topological.filter(relevant.contains)
+    variables = topological.filter { !diagram.hidden.contains($0) }
     let order = Dictionary(uniqueKeysWithValues: variables.enumerated().map { ($0.element, $0.offset) })
     var parents: [String: Set<String>] = [:]
     for variable in variables {
@@ -28,13 +32,14 @@ public struct MixedGraph: Sendable, Hashable {
         (name, (parents[name] ?? []).sorted { order[$0]! < order[$1]! })
       })
     var confounders: [String: [String: String]] = [:]
-    for hidden in diagram.topological where diagram.hidden.contains(hidden) {
-      var open = diagram.children(of: hidden)
+    for hidden in topological where diagram.hidden.contains(hidden) {
+      var open = diagram.children(of: hidden).filter(relevant.contains)
       var seen = Set(open)
       var reached: [String] = []
       while let child = open.popLast() {
         if diagram.hidden.contains(child) {
-          for other in diagram.children(of: child) where seen.insert(other).inserted { open.append(other) }
+          for other in diagram.children(of: child)
+          where relevant.contains(other) && seen.insert(other).inserted { open.append(other) }
         } else {
           reached.append(child)
         }
