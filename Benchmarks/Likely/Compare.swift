@@ -63,7 +63,9 @@ struct Compare: ParsableCommand {
     }
     func causal(_ work: String, beside program: String, _ name: String, _ bar: Bar) -> Comparison {
       let data = ["--task", work, "--data", ProcessInfo.processInfo.environment["LIKELY_DATA"] ?? "."]
-      func added(_ side: Side, _ more: [String]) -> Side { Side(name: side.name, command: side.command + data + more) }
+      func added(_ side: Side, _ more: [String]) -> Side {
+        Side(name: side.name, command: side.command + data + more)
+      }
       return Comparison(
         name: "causal, \(name)", likely: added(task("causal"), []),
         peer: added(peer("causal"), ["--peer", program]), bar: bar, isPrepared: false)

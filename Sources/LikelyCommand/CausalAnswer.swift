@@ -1,6 +1,12 @@
 import Foundation
 import Likely
 
+/// A count as people write it; weights may be no whole numbers.
+func wholeNumber(_ value: Double) -> String {
+  value == value.rounded() && abs(value) < 1e15
+    ? "\(Int(value))" : formatNumber(value, digits: 6, trimmed: true)
+}
+
 /// An effect, with its errors and what is merely seen, as tables, JSON and a page.
 struct CausalAnswer {
   let query: CausalQuery
@@ -69,7 +75,7 @@ struct CausalAnswer {
     }
     if seen != nil { columns.append(.number("when seen", digits: 6)) }
     var table = ReportTable(
-      title: query.text + (records.map { ", \(formatNumber($0, digits: 6, trimmed: true)) records" } ?? "")
+      title: query.text + (records.map { ", \(wholeNumber($0)) records" } ?? "")
         + (hasErrors ? ", \(formatNumber(100 * level, digits: 3, trimmed: true)) % intervals" : ""),
       columns: columns)
     for cell in shownCells {
@@ -151,7 +157,10 @@ struct CausalAnswer {
     if let formula = identification?.formula {
       facts += [("formula", formula.text), ("LaTeX", formula.latex)]
       facts.append(
-        ("tied by hidden causes", identification!.components.map { "{\($0.joined(separator: ", "))}" }.joined(separator: " ")))
+        (
+          "tied by hidden causes",
+          identification!.components.map { "{\($0.joined(separator: ", "))}" }.joined(separator: " ")
+        ))
     } else {
       facts.append(("way", "surgery on the whole network"))
     }

@@ -39,7 +39,8 @@ struct CausalAsk: ParsableCommand {
   var bootstrap: Int?
 
   @Option(
-    help: ArgumentHelp("Draws of a Dirichlet posterior with --smoothing as its concentration.", valueName: "n"))
+    help: ArgumentHelp(
+      "Draws of a Dirichlet posterior with --smoothing as its concentration.", valueName: "n"))
   var posterior: Int?
 
   @Flag(help: "Normal intervals by the delta method.")
@@ -72,14 +73,17 @@ struct CausalAsk: ParsableCommand {
 
   func validate() throws {
     guard level > 0, level < 1 else { throw ValidationError("--level \(level): in (0, 1)") }
-    guard smoothing >= 0, smoothing.isFinite else { throw ValidationError("--smoothing \(smoothing): at least 0") }
+    guard smoothing >= 0, smoothing.isFinite else {
+      throw ValidationError("--smoothing \(smoothing): at least 0")
+    }
     for (name, value) in [("bootstrap", bootstrap), ("posterior", posterior)] {
       if let value, value < 2 { throw ValidationError("--\(name) \(value): at least 2") }
     }
     let methods = [bootstrap != nil, posterior != nil, delta].count { $0 }
     guard methods <= 1 else { throw ValidationError("one of --bootstrap, --posterior and --delta") }
     guard data != nil || (methods == 0 && smoothing == 0 && missing == .drop && counts == nil) else {
-      throw ValidationError("--bootstrap, --posterior, --delta, --smoothing, --missing and --counts need --data")
+      throw ValidationError(
+        "--bootstrap, --posterior, --delta, --smoothing, --missing and --counts need --data")
     }
     guard data == nil || replace.isEmpty else {
       throw ValidationError("--replace is for a network whose boxes are known, not for --data")
@@ -142,7 +146,7 @@ struct CausalAsk: ParsableCommand {
       csv: URL(argument: file), columns: diagram.observed, states: diagram.states, countColumn: counts)
     if table.incompleteTotal > 0, missing == .drop {
       tell(
-        "likely: \(formatNumber(table.incompleteTotal)) of \(formatNumber(table.total + table.incompleteTotal)) "
+        "likely: \(wholeNumber(table.incompleteTotal)) of \(wholeNumber(table.total + table.incompleteTotal)) "
           + "records have gaps and are left out; --missing em fills them")
     }
     let estimate = try EffectEstimate(
@@ -182,7 +186,9 @@ struct CausalAsk: ParsableCommand {
     let cut = Set(answer.query.interventions.map(\.variable))
     let files = try DiagramFiles.write(diagram, cut: cut, to: folder)
     try answer.page(diagram: diagram, level: level, files: files).write(to: folder)
-    if !json { print("report: \(out)/report.html, diagrams: \(files.map { "\(out)/\($0)" }.joined(separator: ", "))") }
+    if !json {
+      print("report: \(out)/report.html, diagrams: \(files.map { "\(out)/\($0)" }.joined(separator: ", "))")
+    }
   }
 }
 
@@ -199,7 +205,8 @@ struct Contrast {
       Set(first.map(\.variable)) == Set(second.map(\.variable))
     else {
       throw UsageError(
-        "--versus \(versus.joined(separator: ",")): states for the same variables as --do, which needs states too")
+        "--versus \(versus.joined(separator: ",")): states for the same variables as --do, which needs states too"
+      )
     }
     guard !(try QueryArguments.settings(question.given, "given")).contains(where: { $0.state == nil }) else {
       throw UsageError("--given: states are needed beside --versus")

@@ -64,10 +64,12 @@ struct CausalCheck: ParsableCommand {
     let hasTests = checks[0].pValue != nil
     var table = ReportTable(
       title: "Largest deviations" + (skipped > 0 ? " (\(skipped) tables too large)" : ""),
-      columns: [.text("independence"), .number("deviation", digits: 3)] + (hasTests ? [.number("p", digits: 3)] : []))
+      columns: [.text("independence"), .number("deviation", digits: 3)]
+        + (hasTests ? [.number("p", digits: 3)] : []))
     for check in checks.prefix(show) {
       table.append(
-        [.text(check.text), .number(check.deviation)] + (hasTests ? [check.pValue.map { .number($0) } ?? nil] : []))
+        [.text(check.text), .number(check.deviation)]
+          + (hasTests ? [check.pValue.map { .number($0) } ?? nil] : []))
     }
     print("\n" + table.plainText)
     if hasTests { Self.warn(checks) }

@@ -25,7 +25,8 @@ struct DiagramArguments: ParsableArguments {
   var diagram: String
 
   @Option(
-    help: ArgumentHelp("Variables that were never measured, between commas, besides those of the file.", valueName: "names"))
+    help: ArgumentHelp(
+      "Variables that were never measured, between commas, besides those of the file.", valueName: "names"))
   var hidden: [String] = []
 
   var names: [String] { hidden.flatMap(\.listed).filter { !$0.isEmpty } }
@@ -58,7 +59,8 @@ struct DiagramArguments: ParsableArguments {
 struct QueryArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What is asked for, between commas: a variable for its law, C=1 for a probability.", valueName: "names"))
+      "What is asked for, between commas: a variable for its law, C=1 for a probability.", valueName: "names")
+  )
   var query: [String]
 
   @Option(

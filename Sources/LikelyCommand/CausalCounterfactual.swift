@@ -12,7 +12,7 @@ struct CausalCounterfactual: ParsableCommand {
       The boxes after the set variables must be functions; randomness is in variables of its own.
 
       Example:
-        likely causal counterfactual --diagram xor.bif --do X=1 --query Y --given X=0,Y=1
+        likely causal counterfactual --diagram xor.bif --do X=1 --query Y --given Y=1
       """)
 
   @OptionGroup var source: DiagramArguments
@@ -21,7 +21,8 @@ struct CausalCounterfactual: ParsableCommand {
   @Flag(help: "Print the answer as JSON.")
   var json = false
 
-  @Option(help: ArgumentHelp("Folder for twin.dot, drawn as SVG where Graphviz is installed.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder for twin.dot, drawn as SVG where Graphviz is installed.", valueName: "folder"))
   var out: String?
 
   func run() throws {
@@ -30,7 +31,9 @@ struct CausalCounterfactual: ParsableCommand {
     guard !settings.isEmpty, settings.allSatisfy({ $0.state != nil }) else {
       throw UsageError("--do: a state for every variable, such as X=1")
     }
-    guard Set(settings.map(\.variable)).count == settings.count else { throw UsageError("--do: a variable twice") }
+    guard Set(settings.map(\.variable)).count == settings.count else {
+      throw UsageError("--do: a variable twice")
+    }
     let seen = try QueryArguments.settings(question.given, "given")
     let targets = try question.targets.map(\.variable)
     let twin = try TwinNetwork(
@@ -48,7 +51,9 @@ struct CausalCounterfactual: ParsableCommand {
     }
     if json {
       let rows = cells.map { cell -> JSONValue in
-        let states = zip(law.variables, law.variables.states(of: cell)).map { ($0.name, JSONValue.string($1)) }
+        let states = zip(law.variables, law.variables.states(of: cell)).map {
+          ($0.name, JSONValue.string($1))
+        }
         return .members(states + [("probability", .number(law.values[cell]))])
       }
       print(JSONValue.members([("query", .string(title)), ("rows", .array(rows))]).compact)

@@ -22,11 +22,13 @@ struct CausalCut: ParsableCommand {
       valueName: "settings"))
   var set: [String] = []
 
-  @Option(help: ArgumentHelp("What is printed: text, dot, term, json, or bif of a network.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("What is printed: text, dot, term, json, or bif of a network.", valueName: "name"))
   var format = Format.text
 
   @Option(
-    help: ArgumentHelp("Folder for diagram.dot and cut.dot, drawn as SVG where Graphviz is installed.", valueName: "folder"))
+    help: ArgumentHelp(
+      "Folder for diagram.dot and cut.dot, drawn as SVG where Graphviz is installed.", valueName: "folder"))
   var out: String?
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case text, dot, term, json, bif }
@@ -56,7 +58,9 @@ struct CausalCut: ParsableCommand {
     if let out {
       let files = try DiagramFiles.write(diagram, cut: names, to: URL(argument: out))
       tell("likely: written \(files.map { "\(out)/\($0)" }.joined(separator: ", "))")
-      if Graphviz.find() == nil { tell("likely: Graphviz is not installed, so there are no pictures; dot -Tsvg makes them") }
+      if Graphviz.find() == nil {
+        tell("likely: Graphviz is not installed, so there are no pictures; dot -Tsvg makes them")
+      }
     }
   }
 }

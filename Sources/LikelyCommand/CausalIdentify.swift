@@ -28,7 +28,9 @@ struct CausalIdentify: ParsableCommand {
     let (diagram, network) = try source.load()
     let query = try question.causalQuery
     for setting in query.interventions + query.evidence {
-      if let state = setting.state, let network { _ = try network.variable(setting.variable).index(of: state) }
+      if let state = setting.state, let network {
+        _ = try network.variable(setting.variable).index(of: state)
+      }
     }
     let found: Identification
     if single {

@@ -34,7 +34,8 @@ public struct StringDiagramSurgery: Experiment {
     return zip(a, b).map { abs($0 - $1) }.max() ?? 0
   }
 
-  private static func error(_ name: String, _ found: [Double], _ truth: [Double], atMost bar: Double) -> Claim {
+  private static func error(_ name: String, _ found: [Double], _ truth: [Double], atMost bar: Double) -> Claim
+  {
     Claim(
       "\(name), largest error of \(truth.count)", measured: worst(found, truth), uncertainty: nil,
       rule: .atMost(bar))
@@ -74,22 +75,26 @@ public struct StringDiagramSurgery: Experiment {
     for s in 0..<2 { table.append([.text("\(s)"), .number(seen[[s, 1]]), .number(effect[[s, 1]])]) }
     return ExperimentOutcome(
       claims: [
-        Self.error("E1: P(C=1 | S)", [seen[[0, 1]], seen[[1, 1]]], [0.190476190476, 0.675675675676], atMost: 1e-12),
         Self.error(
-          "E1: g of the comb", [comb.g[[0, 1]], comb.g[[1, 1]]], [0.047619047619, 0.594594594595], atMost: 1e-12),
+          "E1: P(C=1 | S)", [seen[[0, 1]], seen[[1, 1]]], [0.190476190476, 0.675675675676], atMost: 1e-12),
+        Self.error(
+          "E1: g of the comb", [comb.g[[0, 1]], comb.g[[1, 1]]], [0.047619047619, 0.594594594595],
+          atMost: 1e-12),
         Self.error(
           "E1: f of the comb", comb.f.values,
           [0.525, 0.105, 0.246666666667, 0.123333333333, 0.21, 0.42, 0.033636363636, 0.336363636364],
           atMost: 1e-12),
         Claim(
-          "E1: error of recomposition", measured: comb.recompositionError, uncertainty: nil, rule: .below(1e-15)),
+          "E1: error of recomposition", measured: comb.recompositionError, uncertainty: nil,
+          rule: .below(1e-15)),
         Self.error(
           "E1: P(C=1 | do S) by the cut comb", [effect[[0, 1]], effect[[1, 1]]], truth, atMost: 1e-12),
         Self.error(
           "E1: P(C=1 | do S) by the identified formula", [byFormula[[0, 1]], byFormula[[1, 1]]], truth,
           atMost: 1e-12),
         Self.error(
-          "E1: law of a hidden model", try hidden.marginal(["S", "T", "C"]).values, Self.smokingLaw, atMost: 1e-15),
+          "E1: law of a hidden model", try hidden.marginal(["S", "T", "C"]).values, Self.smokingLaw,
+          atMost: 1e-15),
         Self.error("E1: its surgery", [surgery[[0, 1]], surgery[[1, 1]]], truth, atMost: 1e-12),
       ], items: [.table(table)])
   }
@@ -97,13 +102,16 @@ public struct StringDiagramSurgery: Experiment {
   // MARK: E2
 
   private func table() throws -> ExperimentOutcome {
-    let variables = [FiniteVariable("A", count: 3), FiniteVariable("B", count: 4), FiniteVariable("C", count: 2)]
+    let variables = [
+      FiniteVariable("A", count: 3), FiniteVariable("B", count: 4), FiniteVariable("C", count: 2),
+    ]
     let weights = (0..<24).map { i in
       let (a, b, c) = (i / 8, i / 2 % 4, i % 2)
       return Double(1 + (5 * a + 2 * b + 3 * c + a * b) % 7)
     }
     let total = weights.reduce(0, +)
-    let cut = try Factor<Double>(variables, values: weights.map { $0 / total }).comb(a: "A", b: "B", c: "C").cut()
+    let cut = try Factor<Double>(variables, values: weights.map { $0 / total }).comb(a: "A", b: "B", c: "C")
+      .cut()
     return ExperimentOutcome(claims: [
       Claim("E2: sum of the weights", measured: total, uncertainty: nil, rule: .near(85, tolerance: 0)),
       Self.error(
@@ -115,7 +123,8 @@ public struct StringDiagramSurgery: Experiment {
   // MARK: E3
 
   private func proteins() throws -> ExperimentOutcome {
-    let statement = "E3: P(Erk | do Mek) of sachs with PKC hidden by the formula, less surgery on the whole network"
+    let statement =
+      "E3: P(Erk | do Mek) of sachs with PKC hidden by the formula, less surgery on the whole network"
     let whole: CausalNetwork
     do {
       whole = try CausalNetwork(
@@ -167,7 +176,8 @@ public struct StringDiagramSurgery: Experiment {
           uncertainty: nil, rule: .near(0.34, tolerance: 0.005)),
         Claim(
           "E3: the effects of Raf and of PKA on Mek, which share PKC with it",
-          observed: try isRefused("Raf") && isRefused("PKA"), condition: "are refused with the path as a witness"),
+          observed: try isRefused("Raf") && isRefused("PKA"),
+          condition: "are refused with the path as a witness"),
       ], items: [.table(table)])
   }
 
@@ -214,7 +224,8 @@ public struct StringDiagramSurgery: Experiment {
       claims: [
         Claim(
           "E4: coverage of 95 % bootstrap intervals, 300 samples of 10,000", measured: coverage,
-          uncertainty: (coverage * (1 - coverage) / Double(repetitions)).squareRoot(), rule: .within(0.92...0.98)),
+          uncertainty: (coverage * (1 - coverage) / Double(repetitions)).squareRoot(),
+          rule: .within(0.92...0.98)),
         Claim(
           "E4: mean error of the difference", measured: mean.value, uncertainty: mean.standardError,
           rule: .agrees(with: 0, uncertainties: 3)),

@@ -87,7 +87,9 @@ enum CausalInputs {
       let answer = try json(line)
       let rows = try #require(answer["comparison"] as? [[String: Any]])
       #expect(rows.compactMap { $0["what"] as? String } == ["E[C], difference", "E[C], ratio"])
-      let (value, from, to) = (rows[0]["value"] as! Double, rows[0]["from"] as! Double, rows[0]["to"] as! Double)
+      let (value, from, to) = (
+        rows[0]["value"] as! Double, rows[0]["from"] as! Double, rows[0]["to"] as! Double
+      )
       #expect(abs(value - 0.28882) < 0.02 && from < value && value < to && to - from < 0.3)
       #expect(try run(line + " --json").output == run(line + " --json").output)
     }
@@ -95,7 +97,8 @@ enum CausalInputs {
 
   @Test("records are read like counts, a diagram's order of states is kept, names are words")
   func records() throws {
-    let records = "C,S,T\nill,yes,much\nwell,no,little\nill,yes,little\nwell,no,much\nwell,yes,much\nill,no,little\n"
+    let records =
+      "C,S,T\nill,yes,much\nwell,no,little\nill,yes,little\nwell,no,much\nwell,yes,much\nill,no,little\n"
     let files = ["r.csv": records, "d.txt": "states C = well, ill\n" + CausalInputs.smoking]
     let answer = try json("query --diagram d.txt --data r.csv --do S=yes --query C --smoothing 1", files)
     let rows = try #require(answer["rows"] as? [[String: Any]])
@@ -119,7 +122,9 @@ enum CausalInputs {
 
   @Test("a policy and a soft intervention replace a box")
   func replacement() throws {
-    let files = ["policy.csv": "Rain,Sprinkler\nno,on\nyes,off\n", "soft.csv": "Sprinkler,p\non,0.25\noff,0.75\n"]
+    let files = [
+      "policy.csv": "Rain,Sprinkler\nno,on\nyes,off\n", "soft.csv": "Sprinkler,p\non,0.25\noff,0.75\n",
+    ]
     let policy = try json("query --diagram lawn.bif --replace policy.csv --query Wet=yes", files)
     #expect(close(try values(policy), [0.8 * 0.9 + 0.2 * 0.8]))
     let soft = try json("query --diagram lawn.bif --replace soft.csv --query Wet=yes", files)
@@ -197,12 +202,15 @@ enum CausalInputs {
   func page() throws {
     try withTemporaryFolder { folder in
       try CausalInputs.write(to: folder)
-      let line = "query --diagram smoke.txt --data counts.csv --do S=1 --versus S=0 --query C --bootstrap 100 --out page"
+      let line =
+        "query --diagram smoke.txt --data counts.csv --do S=1 --versus S=0 --query C --bootstrap 100 --out page"
       let outcome = try Program.run(["causal"] + line.split(separator: " ").map(String.init), in: folder)
       #expect(outcome.status == 0, "\(outcome.error)")
       let page = try String(contentsOf: folder.appending(path: "page/report.html"), encoding: .utf8)
       #expect(page.contains("P(C | do(S))") && page.contains("Comparison"))
-      for name in ["plots/effect.vl.json", "plots/resamples.vl.json", "diagram.dot", "cut.dot", "report.json"] {
+      for name in [
+        "plots/effect.vl.json", "plots/resamples.vl.json", "diagram.dot", "cut.dot", "report.json",
+      ] {
         #expect(FileManager.default.fileExists(atPath: folder.appending(path: "page/\(name)").path))
       }
     }
@@ -226,7 +234,10 @@ enum CausalInputs {
     ("query --diagram lawn.bif --given Sprinkler=off,Wet=yes,Rain=no --query Rain", 64, ["query Rain"]),
     ("counterfactual --diagram smoke.txt --do S=1 --query C", 64, [".bif"]),
     ("counterfactual --diagram xor.bif --do X --query Y", 64, ["--do"]),
-    ("counterfactual --diagram lawn.bif --do Rain=yes --query Wet", 65, ["box Sprinkler, row Rain=no", "function"]),
+    (
+      "counterfactual --diagram lawn.bif --do Rain=yes --query Wet", 65,
+      ["box Sprinkler, row Rain=no", "function"]
+    ),
     ("cut --diagram smoke.txt --do Q", 64, ["cut Q"]),
     ("identify --diagram smoke.txt --do S,T --query C --single", 64, ["--single"]),
   ]
@@ -242,9 +253,18 @@ enum CausalInputs {
   static let badFiles: [(name: String, text: String, words: [String])] = [
     ("cycle.txt", "a : B -> A\nb : A -> B\n", ["cycle.txt", "the cycle"]),
     ("broken.txt", "a : -> A\nb = A\n", ["broken.txt:2"]),
-    ("rows.bif", CausalInputs.lawn.replacingOccurrences(of: "0.8, 0.2", with: "0.8, 0.3"), ["box Rain", "1.1"]),
-    ("negative.bif", CausalInputs.lawn.replacingOccurrences(of: "0.6, 0.4", with: "1.4, -0.4"), ["box Sprinkler, row Rain=no"]),
-    ("short.bif", CausalInputs.lawn.replacingOccurrences(of: "0.6, 0.4", with: "1"), ["Sprinkler", "1 numbers"]),
+    (
+      "rows.bif", CausalInputs.lawn.replacingOccurrences(of: "0.8, 0.2", with: "0.8, 0.3"),
+      ["box Rain", "1.1"]
+    ),
+    (
+      "negative.bif", CausalInputs.lawn.replacingOccurrences(of: "0.6, 0.4", with: "1.4, -0.4"),
+      ["box Sprinkler, row Rain=no"]
+    ),
+    (
+      "short.bif", CausalInputs.lawn.replacingOccurrences(of: "0.6, 0.4", with: "1"),
+      ["Sprinkler", "1 numbers"]
+    ),
   ]
 
   @Test("files that are no diagram are refused with line, box and row", arguments: badFiles)
@@ -260,7 +280,8 @@ enum CausalInputs {
     let files = ["rare.csv": rows.joined(separator: "\n") + "\n"]
     let outcome = try run("query --diagram smoke.txt --data rare.csv --do S --query C", files)
     #expect(outcome.status == 65 && outcome.error.contains("no mass at S=1, T=0"), "\(outcome.error)")
-    let smoothed = try run("query --diagram smoke.txt --data rare.csv --do S --query C --smoothing 0.5", files)
+    let smoothed = try run(
+      "query --diagram smoke.txt --data rare.csv --do S --query C --smoothing 0.5", files)
     #expect(smoothed.status == 0)
   }
 }

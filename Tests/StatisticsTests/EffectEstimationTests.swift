@@ -5,7 +5,8 @@ import Torch
 import Training
 
 @Suite("Effects from data") struct EffectEstimationTests {
-  private let counts = CountTable(variables: Smoking.variables, cells: Smoking.values.map { ($0 * 1000).rounded() })
+  private let counts = CountTable(
+    variables: Smoking.variables, cells: Smoking.values.map { ($0 * 1000).rounded() })
   private let difference = EffectEstimate.Reading("difference", weights: [0, -1, 0, 1])
   private let ratio = EffectEstimate.Reading("ratio", weights: [0, 0, 0, 1], divisor: [0, 1, 0, 0])
 
@@ -41,7 +42,8 @@ import Training
     func value(_ law: [Double], _ reading: EffectEstimate.Reading) throws -> Double {
       let total = law.reduce(0, +)
       return reading.value(
-        try Factor(Smoking.variables, values: law.map { $0 / total }).comb(a: "S", b: "T", c: "C").cut().values)
+        try Factor(Smoking.variables, values: law.map { $0 / total }).comb(a: "S", b: "T", c: "C").cut()
+          .values)
     }
     for reading in [difference, ratio] {
       var variance = 0.0
@@ -91,7 +93,10 @@ import Training
     var rows: [[Int32]] = []
     for _ in 0..<20_000 {
       var u = random.uniform()
-      let cell = Smoking.values.firstIndex { u -= $0; return u < 0 } ?? 7
+      let cell =
+        Smoking.values.firstIndex {
+          u -= $0; return u < 0
+        } ?? 7
       var row: [Int32] = [Int32(cell / 4), Int32(cell / 2 % 2), Int32(cell % 2)]
       // T is missing more often among smokers who are ill.
       if random.uniform() < (row[0] == 1 && row[2] == 1 ? 0.7 : 0.1) { row[1] = -1 }

@@ -38,7 +38,9 @@ import Torch
 
   @Test("contraction agrees with nested loops, in every order of what stays open")
   func contraction() throws {
-    let factors = [random([a, b], 1), random([b, c], 2), random([c, d, a], 3), random([d], 4), random([], 5)]
+    let factors = [
+      random([a, b], 1), random([b, c], 2), random([c, d, a], 3), random([d], 4), random([], 5),
+    ]
     for open in [[], [a], [d, a], [c, b, a], [a, b, c, d], [d, c, b, a]] {
       let plan = try Contraction(factors.map(\.variables), open: open)
       let found = try plan(factors)
@@ -50,7 +52,9 @@ import Torch
 
   @Test("a batch gives what its tables give one by one, single tables counting for each")
   func batch() throws {
-    let factors = [random([a, b], 1, batch: 7), random([b, c], 2), random([c, d, a], 3, batch: 7), random([d], 4)]
+    let factors = [
+      random([a, b], 1, batch: 7), random([b, c], 2), random([c, d, a], 3, batch: 7), random([d], 4),
+    ]
     let plan = try Contraction(factors.map(\.variables), open: [c, a])
     let found = try plan(factors)
     #expect(found.batch == 7)
@@ -77,7 +81,8 @@ import Torch
   @Test("dual numbers differentiate: the slope of a conditional probability in one cell")
   func duals() throws {
     let values = [0.1, 0.2, 0.3, 0.4]
-    let joint = Factor([a, c], values: values.enumerated().map { DualNumber($1, derivative: $0 == 0 ? 1 : 0) })
+    let joint = Factor(
+      [a, c], values: values.enumerated().map { DualNumber($1, derivative: $0 == 0 ? 1 : 0) })
     let row = joint.conditional(given: ["a"]).channel
     // d/dx of x/(x + 0.2) is 0.2/(x + 0.2)².
     #expect(abs(row.values[0].derivative - 0.2 / 0.09) < 1e-12)

@@ -5,21 +5,31 @@ import Torch
 
 @Suite("Identification") struct IdentificationTests {
   /// Diagrams, effects that can be identified, and effects that cannot, from Tian & Pearl, Shpitser & Pearl and Pearl's book.
-  static let identifiable: [(name: String, text: String, targets: [String], set: [String], seen: [String])] = [
-    ("back door", "z : -> Z\nx : Z -> X\ny : X, Z -> Y", ["Y"], ["X"], []),
-    ("front door", StringDiagramTests.smoking, ["C"], ["S"], []),
-    ("M", "hidden U, V\nx : U -> X\nz : U, V -> Z\ny : X, V -> Y", ["Y"], ["X"], []),
-    ("napkin", "hidden U, V\nw : U, V -> W\nz : W -> Z\nx : Z, U -> X\ny : X, V -> Y", ["Y"], ["X"], []),
-    ("front door with a cause of all", "hidden U\nz : -> Z\nx : Z, U -> X\nm : X, Z -> M\ny : M, U, Z -> Y", ["Y"], ["X"], []),
-    ("two set", "hidden U, V\na : U -> A\nb : A, V -> B\nc : B, U -> C\ny : C, V -> Y", ["Y"], ["A", "C"], []),
-    ("context before", "hidden U\nz : -> Z\nx : Z, U -> X\nm : X -> M\ny : M, U, Z -> Y", ["Y"], ["X"], ["Z"]),
-    ("context after", "z : -> Z\nx : Z -> X\ny : X, Z -> Y\nw : Y -> W", ["Y"], ["X"], ["W"]),
-    ("hidden chain", "hidden U, V\nv : U -> V\nx : U -> X\nm : X -> M\ny : M, V -> Y", ["Y"], ["X"], []),
-    ("hidden mediator", "hidden M\nx : -> X\nm : X -> M\ny : M -> Y\nz : X -> Z", ["Y", "Z"], ["X"], []),
-    ("several targets", "hidden U\nx : U -> X\ny : X -> Y\nz : Y, U -> Z", ["Y", "Z"], ["X"], []),
-    ("no effect", "hidden U\nx : U -> X\ny : U -> Y", ["Y"], ["X"], []),
-    ("plain", "hidden U\nx : U -> X\ny : U, X -> Y", ["Y"], [], ["X"]),
-  ]
+  static let identifiable: [(name: String, text: String, targets: [String], set: [String], seen: [String])] =
+    [
+      ("back door", "z : -> Z\nx : Z -> X\ny : X, Z -> Y", ["Y"], ["X"], []),
+      ("front door", StringDiagramTests.smoking, ["C"], ["S"], []),
+      ("M", "hidden U, V\nx : U -> X\nz : U, V -> Z\ny : X, V -> Y", ["Y"], ["X"], []),
+      ("napkin", "hidden U, V\nw : U, V -> W\nz : W -> Z\nx : Z, U -> X\ny : X, V -> Y", ["Y"], ["X"], []),
+      (
+        "front door with a cause of all",
+        "hidden U\nz : -> Z\nx : Z, U -> X\nm : X, Z -> M\ny : M, U, Z -> Y", ["Y"], ["X"], []
+      ),
+      (
+        "two set", "hidden U, V\na : U -> A\nb : A, V -> B\nc : B, U -> C\ny : C, V -> Y", ["Y"], ["A", "C"],
+        []
+      ),
+      (
+        "context before", "hidden U\nz : -> Z\nx : Z, U -> X\nm : X -> M\ny : M, U, Z -> Y", ["Y"], ["X"],
+        ["Z"]
+      ),
+      ("context after", "z : -> Z\nx : Z -> X\ny : X, Z -> Y\nw : Y -> W", ["Y"], ["X"], ["W"]),
+      ("hidden chain", "hidden U, V\nv : U -> V\nx : U -> X\nm : X -> M\ny : M, V -> Y", ["Y"], ["X"], []),
+      ("hidden mediator", "hidden M\nx : -> X\nm : X -> M\ny : M -> Y\nz : X -> Z", ["Y", "Z"], ["X"], []),
+      ("several targets", "hidden U\nx : U -> X\ny : X -> Y\nz : Y, U -> Z", ["Y", "Z"], ["X"], []),
+      ("no effect", "hidden U\nx : U -> X\ny : U -> Y", ["Y"], ["X"], []),
+      ("plain", "hidden U\nx : U -> X\ny : U, X -> Y", ["Y"], [], ["X"]),
+    ]
 
   @Test("formulas give what surgery on the whole model gives, on random models", arguments: identifiable)
   func agreesWithSurgery(
@@ -46,7 +56,9 @@ import Torch
     }
   }
 
-  @Test("every single effect of random diagrams: identified ones agree with surgery, and the condition is never wider")
+  @Test(
+    "every single effect of random diagrams: identified ones agree with surgery, and the condition is never wider"
+  )
   func randomDiagrams() throws {
     var random = RandomSource(seed: 8)
     var (identified, refused) = (0, 0)
@@ -113,7 +125,8 @@ import Torch
     let diagram = try CausalDiagram(parsing: "hidden U\nx : U -> X\ny : X, U -> Y")
     let variables = ["U", "X", "Y"].map { FiniteVariable($0, count: 2) }
     func model(_ y: [Double]) throws -> CausalNetwork {
-      try CausalNetwork(diagram, variables: variables, tables: ["U": [0.5, 0.5], "X": [1, 0, 0, 1], "Y": y])
+      try CausalNetwork(
+        diagram, variables: variables, tables: ["U": [0.5, 0.5], "X": [1, 0, 0, 1], "Y": y])
     }
     let follows = try model([1, 0, 1, 0, 0, 1, 0, 1])
     let ignores = try model([1, 0, 0, 1, 1, 0, 0, 1])
@@ -125,7 +138,8 @@ import Torch
   @Test("the projection sees through hidden chains and hidden children of measured variables")
   func projection() throws {
     let graph = MixedGraph(
-      try CausalDiagram(parsing: "hidden U, M\na : U -> A\nm : A, U -> M\nb : M -> B\nc : M -> C\nd : B -> D"))
+      try CausalDiagram(parsing: "hidden U, M\na : U -> A\nm : A, U -> M\nb : M -> B\nc : M -> C\nd : B -> D")
+    )
     #expect(graph.parents == ["A": [], "B": ["A"], "C": ["A"], "D": ["B"]])
     #expect(graph.components(within: ["A", "B", "C", "D"]) == [["A", "B", "C"], ["D"]])
   }
@@ -135,7 +149,9 @@ import Torch
     let diagram = try Smoking.diagram()
     let cases: [(CausalQuery, String)] = [
       (CausalQuery(of: ["S"], do: ["S": nil]), "query S: found the variable in do as well"),
-      (CausalQuery(of: ["C"], do: ["S": nil], given: ["S": nil]), "given S: found the variable in do as well"),
+      (
+        CausalQuery(of: ["C"], do: ["S": nil], given: ["S": nil]), "given S: found the variable in do as well"
+      ),
       (CausalQuery(of: ["C"], given: ["C": nil]), "query C: found the variable in given as well"),
       (CausalQuery(of: ["H"], do: ["S": nil]), "query H: found a hidden variable"),
       (CausalQuery(of: ["C"], do: ["H": nil]), "do H: found a hidden variable"),

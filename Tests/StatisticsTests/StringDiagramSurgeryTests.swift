@@ -69,7 +69,9 @@ func expectClose(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-12, _ co
 
   @Test("the deterministic table")
   func deterministic() throws {
-    let variables = [FiniteVariable("A", count: 3), FiniteVariable("B", count: 4), FiniteVariable("C", count: 2)]
+    let variables = [
+      FiniteVariable("A", count: 3), FiniteVariable("B", count: 4), FiniteVariable("C", count: 2),
+    ]
     let counts = (0..<24).map { i in
       let (a, b, c) = (i / 8, i / 2 % 4, i % 2)
       return Double(1 + (5 * a + 2 * b + 3 * c + a * b) % 7)
@@ -136,7 +138,9 @@ func expectClose(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-12, _ co
         let point = try network.setting([x: "\(state)"]).marginal(others)
         expectClose(point.values, open.slice([x: state]).values)
         // Truncated factorisation.
-        let product = others.reduce(Factor<Double>([], values: [1])) { $0.multiplied(by: network.tables[$1]!) }
+        let product = others.reduce(Factor<Double>([], values: [1])) {
+          $0.multiplied(by: network.tables[$1]!)
+        }
         expectClose(product.slice([x: state]).marginal(others).values, point.values)
       }
       let after = diagram.descendants(of: [x])
@@ -203,7 +207,8 @@ func expectClose(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-12, _ co
       // Without evidence a counterfactual is an intervention.
       expectClose(try network.counterfactual(of: ["Y"], do: ["X": "1"]).values, [p, 1 - p])
       // What nothing set reaches is the same in both worlds.
-      let u = try network.counterfactual(of: ["U"], do: ["X": "1"], given: [.init("X", "0"), .init("Y", "1")])
+      let u = try network.counterfactual(
+        of: ["U"], do: ["X": "1"], given: [.init("X", "0"), .init("Y", "1")])
       expectClose(u.values, [0, 1], 0)
     }
   }

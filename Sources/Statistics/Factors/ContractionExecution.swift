@@ -4,7 +4,8 @@ extension Contraction {
   ///   size, beside which single tables count for every one of the batch.
   /// - Returns: over ``open``, `[cells, batch]`.
   /// - Throws: ``StatisticsError`` where a batch needs more memory than `limit` cells have.
-  public func callAsFunction<Scalar>(_ factors: [Factor<Scalar>], limit: Int = 1 << 28) throws(StatisticsError)
+  public func callAsFunction<Scalar>(_ factors: [Factor<Scalar>], limit: Int = 1 << 28)
+    throws(StatisticsError)
     -> Factor<Scalar>
   {
     let batch = factors.map(\.batch).max() ?? 1

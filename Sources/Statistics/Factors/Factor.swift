@@ -182,7 +182,9 @@ struct Strides {
     for (stride, count) in axes {
       var next: [Int32] = []
       next.reserveCapacity(offsets.count * count)
-      for offset in offsets { for state in 0..<Int32(count) { next.append(offset &+ state &* Int32(stride)) } }
+      for offset in offsets {
+        for state in 0..<Int32(count) { next.append(offset &+ state &* Int32(stride)) }
+      }
       offsets = next
     }
     return offsets

@@ -12,7 +12,8 @@ public struct FiniteVariable: Sendable, Hashable {
     var seen: Set<String> = []
     for state in states where !seen.insert(state).inserted {
       throw StatisticsError(
-        .badData, "variable \(name)", found: "the state \(state) twice", expected: "states with different names"
+        .badData, "variable \(name)", found: "the state \(state) twice",
+        expected: "states with different names"
       )
     }
     (self.name, self.states) = (name, states)

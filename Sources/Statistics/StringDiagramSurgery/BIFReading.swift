@@ -71,7 +71,9 @@ private struct BIFParser {
         while i < characters.count, characters[i] != "\n" { i += 1 }
       } else if c == "/", next == "*" {
         i += 2
-        while i < characters.count, !(characters[i] == "*" && i + 1 < characters.count && characters[i + 1] == "/") {
+        while i < characters.count,
+          !(characters[i] == "*" && i + 1 < characters.count && characters[i + 1] == "/")
+        {
           if characters[i] == "\n" { line += 1 }
           i += 1
         }

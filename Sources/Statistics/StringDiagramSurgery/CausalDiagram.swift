@@ -54,7 +54,8 @@ public struct CausalDiagram: Sendable, Hashable {
         guard position[parent] != nil else {
           throw StatisticsError(
             .badData, "\(source), box \(box.name)", found: "the unknown variable \(parent)",
-            expected: "one that a box makes", advice: "add a box \"\(parent.lowercased()) : -> \(parent)\", or \"hidden \(parent)\"")
+            expected: "one that a box makes",
+            advice: "add a box \"\(parent.lowercased()) : -> \(parent)\", or \"hidden \(parent)\"")
         }
         guard !box.parents[..<i].contains(parent) else {
           throw StatisticsError(
@@ -165,7 +166,8 @@ public struct CausalDiagram: Sendable, Hashable {
       guard contains(name) else {
         throw StatisticsError(
           .option, "\(role) \(name)", found: "a variable that the diagram does not have",
-          expected: "one of \(variables.prefix(40).joined(separator: ", "))\(variables.count > 40 ? ", …" : "")")
+          expected:
+            "one of \(variables.prefix(40).joined(separator: ", "))\(variables.count > 40 ? ", …" : "")")
       }
       if observed, hidden.contains(name) {
         throw StatisticsError(

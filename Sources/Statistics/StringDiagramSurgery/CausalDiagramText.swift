@@ -13,7 +13,8 @@ extension CausalDiagram {
     var hidden: Set<String> = []
     var states: [String: [String]] = [:]
     var hiddenOrder: [String] = []
-    for (number, whole) in text.split(separator: /\r\n|\n|\r/, omittingEmptySubsequences: false).enumerated() {
+    for (number, whole) in text.split(separator: /\r\n|\n|\r/, omittingEmptySubsequences: false).enumerated()
+    {
       let place = "\(source):\(number + 1)"
       let withoutComment = whole.prefix { $0 != "#" }
       for statement in withoutComment.split(separator: ";") {
@@ -47,7 +48,9 @@ extension CausalDiagram {
         expected: "one that feeds a box", advice: "check its spelling, or remove it")
     }
     let names = Set(boxes.map(\.name))
-    let implied = roots.map { Box(names.contains($0.lowercased()) ? $0 : $0.lowercased(), of: $0, parents: []) }
+    let implied = roots.map {
+      Box(names.contains($0.lowercased()) ? $0 : $0.lowercased(), of: $0, parents: [])
+    }
     try self.init(implied + boxes, hidden: hidden, states: states, source: source)
     if let unknown = states.keys.sorted().first(where: { !contains($0) }) {
       throw StatisticsError(
@@ -78,7 +81,8 @@ extension CausalDiagram {
     guard outputs.count == 1 else {
       throw StatisticsError(
         .badData, place, found: "a box with the outputs \(outputs.joined(separator: ", "))",
-        expected: "one; a box makes one variable", advice: "write a box for each, or join them into one variable")
+        expected: "one; a box makes one variable",
+        advice: "write a box for each, or join them into one variable")
     }
     let inputs = try names(head[head.count - 1], place, atLeast: 0)
     // Without a name of its own a box is called like what it makes.
@@ -96,7 +100,8 @@ extension CausalDiagram {
     // ⊗ is how papers write it.
     let parts =
       trimmed.isEmpty
-      ? [] : trimmed.split(omittingEmptySubsequences: false) { ",⊗".contains($0) }.map {
+      ? []
+      : trimmed.split(omittingEmptySubsequences: false) { ",⊗".contains($0) }.map {
         $0.trimmingCharacters(in: .whitespaces)
       }
     let isName = { (name: String) in

@@ -21,7 +21,7 @@ public struct CausalNetwork: Sendable, Equatable {
     var known: [String: FiniteVariable] = [:]
     for variable in variables { known[variable.name] = variable }
     var factors: [String: Factor<Double>] = [:]
-    var changed: [String] = []
+    var changed: [(box: String, rows: Int)] = []
     for box in diagram.boxes {
       var axes: [FiniteVariable] = []
       for name in box.parents + [box.variable] {
@@ -33,21 +33,27 @@ public struct CausalNetwork: Sendable, Equatable {
       }
       guard let values = tables[box.variable] else {
         throw StatisticsError(
-          .badData, "\(source), box \(box.name)", found: "no table", expected: "P(\(box.variable)\(box.parents.isEmpty ? "" : " | " + box.parents.joined(separator: ", ")))")
+          .badData, "\(source), box \(box.name)", found: "no table",
+          expected:
+            "P(\(box.variable)\(box.parents.isEmpty ? "" : " | " + box.parents.joined(separator: ", ")))")
       }
       try TableCheck.check(
         values, box: box.name, inputs: Array(axes.dropLast()), outputs: [axes.last!])
       let (normalised, count) = TableCheck.normalised(values, columns: axes.last!.count)
-      if count > 0 { changed.append("box \(box.name): \(count) row\(count == 1 ? "" : "s")") }
+      if count > 0 { changed.append((box.name, count)) }
       factors[box.variable] = Factor(axes, values: normalised)
     }
     (self.diagram, self.variables, self.tables) = (diagram, known, factors)
+    let names = changed.prefix(3).map(\.box).joined(separator: ", ") + (changed.count > 3 ? ", …" : "")
+    let rows = changed.reduce(0) { $0 + $1.rows }
     warnings =
       changed.isEmpty
-      ? [] : ["\(source): rows that sum to 1 only to within 1e-6 were normalised (\(changed.joined(separator: ", ")))"]
+      ? [] : ["\(source): rows that sum to 1 only to within 1e-6 were normalised: \(rows), of box \(names)"]
   }
 
-  private init(_ diagram: CausalDiagram, _ variables: [String: FiniteVariable], _ tables: [String: Factor<Double>]) {
+  private init(
+    _ diagram: CausalDiagram, _ variables: [String: FiniteVariable], _ tables: [String: Factor<Double>]
+  ) {
     (self.diagram, self.variables, self.tables, warnings) = (diagram, variables, tables, [])
   }
 

@@ -5,7 +5,9 @@ public struct CausalQuery: Sendable, Hashable {
     public let variable: String
     public let state: String?
 
-    public init(_ variable: String, _ state: String? = nil) { (self.variable, self.state) = (variable, state) }
+    public init(_ variable: String, _ state: String? = nil) {
+      (self.variable, self.state) = (variable, state)
+    }
   }
 
   public var targets: [String]

@@ -23,7 +23,9 @@ extension CountTable {
     let start = try CSVScanner(try ByteSource(url), delimiter: UInt8(ascii: ","))
     let scanner = try CSVScanner(try ByteSource(url), delimiter: CSVDialect.delimiter(of: start.peek()))
     let file = url.lastPathComponent
-    func text(_ field: CSVScanner.Field) -> String { String(decoding: scanner.bytes(of: field), as: UTF8.self) }
+    func text(_ field: CSVScanner.Field) -> String {
+      String(decoding: scanner.bytes(of: field), as: UTF8.self)
+    }
     guard try scanner.next() else {
       throw StatisticsError(.badData, file, found: "no lines", expected: "a header and rows")
     }
@@ -46,7 +48,9 @@ extension CountTable {
     var counted: Int?
     if let countColumn {
       counted = try position(countColumn)
-    } else if let name = header.first(where: { Self.countNames.contains($0.lowercased()) && !names.contains($0) }) {
+    } else if let name = header.first(where: {
+      Self.countNames.contains($0.lowercased()) && !names.contains($0)
+    }) {
       counted = try position(name)
     }
     var reading = ColumnReading(names: names, states: states, file: file)

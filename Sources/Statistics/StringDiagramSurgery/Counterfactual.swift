@@ -48,7 +48,8 @@ public struct TwinNetwork: Sendable {
         throw StatisticsError(
           .badData, "box \(box.name)\(place.isEmpty ? "" : ", row \(place)")",
           found: "probabilities between 0 and 1", expected: "a function: a single 1",
-          advice: "a counterfactual needs to know what stays the same: write \(name) as a function of its parents "
+          advice:
+            "a counterfactual needs to know what stays the same: write \(name) as a function of its parents "
             + "and of a private random variable")
       }
       boxes.append(

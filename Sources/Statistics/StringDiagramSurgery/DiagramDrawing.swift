@@ -37,7 +37,8 @@ extension CausalDiagram {
       }
       if users == 0 {
         lines.append("  \(Self.quoted("discard " + name)) [shape=point, width=0.04];")
-        lines.append("  \(wire(name, cut)) -> \(Self.quoted("discard " + name)) [label=\(Self.quoted(name))\(style)];")
+        lines.append(
+          "  \(wire(name, cut)) -> \(Self.quoted("discard " + name)) [label=\(Self.quoted(name))\(style)];")
       }
       let label = users > 1 ? "" : "label=\(Self.quoted(name))"
       if !hidden.contains(name) {
@@ -61,7 +62,8 @@ extension CausalDiagram {
   }
 
   private static func quoted(_ text: String) -> String {
-    "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
+    "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"")
+      + "\""
   }
 
   /// Boxes, hidden variables and states.
@@ -71,7 +73,8 @@ extension CausalDiagram {
         boxes.map { box in
           [
             "name": .string(box.name), "variable": .string(box.variable),
-            "parents": .array(box.parents.map { .string($0) }), "hidden": .bool(hidden.contains(box.variable)),
+            "parents": .array(box.parents.map { .string($0) }),
+            "hidden": .bool(hidden.contains(box.variable)),
             "states": states[box.variable].map { .array($0.map { .string($0) }) } ?? .null,
           ]
         })

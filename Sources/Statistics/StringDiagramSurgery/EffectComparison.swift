@@ -10,7 +10,8 @@ extension EffectEstimate.Reading {
   ///   - event: a state for every target; empty for means or all states.
   /// - Throws: ``StatisticsError`` for states that do not exist.
   public static func comparing(
-    _ law: Factor<Double>, targets: Int, set first: [CausalQuery.Setting], versus second: [CausalQuery.Setting],
+    _ law: Factor<Double>, targets: Int, set first: [CausalQuery.Setting],
+    versus second: [CausalQuery.Setting],
     event: [String: String] = [:]
   ) throws(StatisticsError) -> [EffectEstimate.Reading] {
     let asked = Array(law.variables.suffix(targets))
@@ -63,7 +64,9 @@ extension ObservedDistribution {
     let conditional = joint.conditional(given: conditions.map(\.variable))
     var fixed: [String: Int] = [:]
     for setting in conditions {
-      if let state = setting.state { fixed[setting.variable] = try variable(setting.variable).index(of: state) }
+      if let state = setting.state {
+        fixed[setting.variable] = try variable(setting.variable).index(of: state)
+      }
     }
     return conditional.filled(with: Scalar(plain: .nan)).slice(fixed)
   }

@@ -221,7 +221,9 @@ public struct EffectEstimate: Sendable {
       variance += share * (slope / scale) * (slope / scale)
     }
     let error = (variance / influence.total).squareRoot()
-    guard error.isFinite, value.isFinite else { return Interval(value: value, standardError: error, range: nil) }
+    guard error.isFinite, value.isFinite else {
+      return Interval(value: value, standardError: error, range: nil)
+    }
     return Interval(
       value: value, standardError: error,
       range: Estimate(value, standardError: error).interval(level: level))
@@ -282,7 +284,8 @@ extension CountTable {
       guard let cells = variables.cellCount, cells <= (1 << 26) / count else {
         throw StatisticsError(
           .noAnswer, "posterior over \(variables.names.joined(separator: ", "))",
-          found: variables.cellCount.map { "\($0) cells in \(count) draws" } ?? "more cells than a number holds",
+          found: variables.cellCount.map { "\($0) cells in \(count) draws" }
+            ?? "more cells than a number holds",
           expected: "at most \(1 << 26) together", advice: "use fewer draws, or a concentration of 0")
       }
       records = (0..<cells).map { Self.states(of: $0, variables) }

@@ -18,7 +18,8 @@ public struct CompiledFormula: Sendable {
   ///   - variable: the states of a measured variable.
   /// - Throws: ``StatisticsError`` for states that do not exist, or where a table on the way is too large.
   public init(
-    _ formula: CausalExpression, answering query: CausalQuery, variable: (String) throws(StatisticsError) -> FiniteVariable
+    _ formula: CausalExpression, answering query: CausalQuery,
+    variable: (String) throws(StatisticsError) -> FiniteVariable
   ) throws(StatisticsError) {
     var variables: [String: FiniteVariable] = [:]
     for name in query.targets + (query.interventions + query.evidence).map(\.variable) {
@@ -29,7 +30,7 @@ public struct CompiledFormula: Sendable {
     let (node, scope) = try compilation.compile(formula, variable)
     axes = (query.openConditions + query.targets).map { variables[$0]! }
     // The states of what the formula does not depend on get equal laws.
-    root = .contraction([node], try Contraction([scope], open: axes))
+    root = scope == axes ? node : .contraction([node], try Contraction([scope], open: axes))
     leaves = compilation.number
     self.query = query
   }
@@ -56,7 +57,8 @@ public struct CompiledFormula: Sendable {
         }
         number += 1
         return (
-          .leaf(number: number - 1, of: of.map(\.name), given: given.map(\.name), names: names, fixed: states),
+          .leaf(
+            number: number - 1, of: of.map(\.name), given: given.map(\.name), names: names, fixed: states),
           scope
         )
       case .product(let parts): return try contraction(parts, summed: [], variable)

@@ -55,11 +55,13 @@ public struct GaussianChannels: DiagramSemantics, Sendable {
     else {
       throw StatisticsError(
         .badData, "box \(box.name)",
-        found: "coefficients of \(channel.matrix.first?.count ?? 0) inputs and \(channel.matrix.count) outputs",
+        found:
+          "coefficients of \(channel.matrix.first?.count ?? 0) inputs and \(channel.matrix.count) outputs",
         expected: "\(box.inputs.count) and \(box.outputs.count)")
     }
     let numbers = channel.matrix.flatMap { $0 } + channel.offset + channel.covariance.flatMap { $0 }
-    guard numbers.allSatisfy(\.isFinite), channel.covariance.indices.allSatisfy({ channel.covariance[$0][$0] >= 0 })
+    guard numbers.allSatisfy(\.isFinite),
+      channel.covariance.indices.allSatisfy({ channel.covariance[$0][$0] >= 0 })
     else {
       throw StatisticsError(
         .badData, "box \(box.name)", found: "a negative variance or a number that is not finite",

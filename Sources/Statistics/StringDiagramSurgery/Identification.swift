@@ -73,7 +73,8 @@ extension CausalDiagram {
       if !extra.isEmpty { formula = .total(over: extra, .times([.probability(extra, given: []), found])) }
     }
     return Identification(
-      query: query, formula: formula?.primed(), refusal: search.refusal, components: graph.components(within: all))
+      query: query, formula: formula?.primed(), refusal: search.refusal,
+      components: graph.components(within: all))
   }
 
   /// The shorthand of ``identify(_:)`` for names.
@@ -82,7 +83,8 @@ extension CausalDiagram {
   {
     try identify(
       CausalQuery(
-        of: targets, settings: set.map { CausalQuery.Setting($0) }, evidence: seen.map { CausalQuery.Setting($0) }))
+        of: targets, settings: set.map { CausalQuery.Setting($0) },
+        evidence: seen.map { CausalQuery.Setting($0) }))
   }
 
   /// The surgery of a single variable X on the law of the measured variables: with the c-component S of X, and no child of X

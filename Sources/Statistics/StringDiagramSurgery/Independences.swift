@@ -71,7 +71,9 @@ extension CausalDiagram {
         }
       }
       var pValue: Double?
-      if let records { pValue = freedom > 0 ? Self.chiSquareTail(2 * records * max(0, divergence), freedom) : 1 }
+      if let records {
+        pValue = freedom > 0 ? Self.chiSquareTail(2 * records * max(0, divergence), freedom) : 1
+      }
       checks.append(IndependenceCheck(a: a, b: b, given: given, deviation: deviation, pValue: pValue))
     }
     return (checks.sorted { ($1.deviation, $0.text) < ($0.deviation, $1.text) }, skipped)

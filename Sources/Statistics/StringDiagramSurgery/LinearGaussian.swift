@@ -8,7 +8,9 @@ public struct LinearGaussianNetwork: Sendable {
 
   /// - Parameter channels: by variable, coefficients of its parents in the order of the box.
   /// - Throws: ``StatisticsError`` naming the box.
-  public init(_ diagram: CausalDiagram, _ channels: [String: GaussianChannels.Channel]) throws(StatisticsError) {
+  public init(_ diagram: CausalDiagram, _ channels: [String: GaussianChannels.Channel])
+    throws(StatisticsError)
+  {
     (self.diagram, self.channels) = (diagram, channels)
     _ = try joint()
   }
@@ -30,9 +32,12 @@ public struct LinearGaussianNetwork: Sendable {
     }
 
     /// The law of some variables where others have values.
-    public func conditional(of names: [String], given values: [String: Double]) throws(StatisticsError) -> Law {
+    public func conditional(of names: [String], given values: [String: Double]) throws(StatisticsError) -> Law
+    {
       let (kept, seen) = (try positions(names), try positions(values.keys.sorted()))
-      var (mean, covariance) = (kept.map { self.mean[$0] }, kept.map { i in kept.map { self.covariance[i][$0] } })
+      var (mean, covariance) = (
+        kept.map { self.mean[$0] }, kept.map { i in kept.map { self.covariance[i][$0] } }
+      )
       if seen.isEmpty { return Law(variables: names, mean: mean, covariance: covariance) }
       for (i, name) in names.enumerated() {
         let slopes = try regression(of: name, on: seen.map { variables[$0] })
@@ -101,7 +106,9 @@ public struct LinearGaussianNetwork: Sendable {
   }
 
   /// The law of some variables when others are set to values, among cases in which further ones had values.
-  public func answer(of targets: [String], do values: [String: Double] = [:], given seen: [String: Double] = [:])
+  public func answer(
+    of targets: [String], do values: [String: Double] = [:], given seen: [String: Double] = [:]
+  )
     throws(StatisticsError) -> Law
   {
     let names = Array(values.keys)

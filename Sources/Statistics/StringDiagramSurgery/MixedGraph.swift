@@ -53,10 +53,9 @@ public struct MixedGraph: Sendable, Hashable {
     self.confounders = confounders
   }
 
-  func sorted(_ names: some Sequence<String>) -> [String] {
-    let set = Set(names)
-    return variables.filter(set.contains)
-  }
+  func sorted(_ names: some Sequence<String>) -> [String] { sorted(Set(names)) }
+
+  func sorted(_ set: Set<String>) -> [String] { variables.filter(set.contains) }
 
   /// The variables and what they come from, by directed paths inside `set`.
   func ancestors(of names: some Sequence<String>, within set: Set<String>) -> Set<String> {

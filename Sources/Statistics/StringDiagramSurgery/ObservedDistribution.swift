@@ -62,7 +62,8 @@ public struct EmpiricalDistribution<Scalar: FactorScalar>: ObservedDistribution,
     if let found = variables.first(where: { $0.name == name }) { return found }
     throw StatisticsError(
       .badData, "data", found: "no column \(name)",
-      expected: "one of \(variables.names.joined(separator: ", "))", advice: "add the column, or hide the variable")
+      expected: "one of \(variables.names.joined(separator: ", "))",
+      advice: "add the column, or hide the variable")
   }
 
   public func marginal(_ names: [String]) throws(StatisticsError) -> Factor<Scalar> {
@@ -72,7 +73,8 @@ public struct EmpiricalDistribution<Scalar: FactorScalar>: ObservedDistribution,
     guard let cells = axes.cellCount, cells <= Contraction.defaultLimit / max(1, batch / 16) else {
       throw StatisticsError(
         .noAnswer, "table over \(names.joined(separator: ", "))",
-        found: axes.cellCount.map { "\($0) cells for each of \(batch) tables" } ?? "more cells than a number holds",
+        found: axes.cellCount.map { "\($0) cells for each of \(batch) tables" }
+          ?? "more cells than a number holds",
         expected: "at most \(Contraction.defaultLimit / max(1, batch / 16))",
         advice: "merge states, or use fewer resamples")
     }

@@ -51,7 +51,8 @@ public struct ReplacementChannel: Sendable, Equatable {
         cell = cell * axis.count + state
       }
       guard values[cell] == 0 else {
-        throw StatisticsError(.badData, place, found: "these states a second time", expected: "every row once")
+        throw StatisticsError(
+          .badData, place, found: "these states a second time", expected: "every row once")
       }
       var probability = 1.0
       if hasProbability {

@@ -47,7 +47,9 @@ public struct StringDiagram: Sendable, Hashable {
   /// A → I
   public static func discard(_ wire: String) -> StringDiagram { StringDiagram([wire], [], .discard) }
   /// A ⊗ B → B ⊗ A
-  public static func swap(_ a: String, _ b: String) -> StringDiagram { StringDiagram([a, b], [b, a], .swap) }
+  public static func swap(_ a: String, _ b: String) -> StringDiagram {
+    StringDiagram([a, b], [b, a], .swap)
+  }
   /// I → A, a fair die.
   public static func uniform(_ wire: String) -> StringDiagram { StringDiagram([], [wire], .uniform) }
 
@@ -56,7 +58,9 @@ public struct StringDiagram: Sendable, Hashable {
   public func then(_ next: StringDiagram) throws(StatisticsError) -> StringDiagram {
     guard outputs == next.inputs else {
       let position = zip(outputs, next.inputs).prefix { $0 == $1 }.count
-      func type(_ wires: [String]) -> String { wires.indices.contains(position) ? wires[position] : "nothing" }
+      func type(_ wires: [String]) -> String {
+        wires.indices.contains(position) ? wires[position] : "nothing"
+      }
       throw StatisticsError(
         .badData, "composition of \(shortText) with \(next.shortText), wire \(position + 1)",
         found: "\(type(outputs)) coming out", expected: "\(type(next.inputs)), which goes in")
@@ -82,7 +86,8 @@ public struct StringDiagram: Sendable, Hashable {
   /// The functor that is the identity on wires and on the generators, and sends a box to what `replacement` gives for it;
   /// nil keeps the box.
   /// - Throws: ``StatisticsError`` where a replacement has other types than its box.
-  public func replacingBoxes(_ replacement: (Box) -> StringDiagram?) throws(StatisticsError) -> StringDiagram {
+  public func replacingBoxes(_ replacement: (Box) -> StringDiagram?) throws(StatisticsError) -> StringDiagram
+  {
     switch term {
     case .box(let box):
       guard let new = replacement(box) else { return self }

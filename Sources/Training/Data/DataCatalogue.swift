@@ -57,7 +57,8 @@ public enum DataCatalogue {
   ) -> DataSet {
     DataSet(
       name: name, summary: summary, path: "bayesnets/\(name).bif", size: size, sha256: sha256,
-      licence: "CC BY-SA 3.0", source: "the bnlearn repository of Bayesian networks, as EfProb ships it (BIF)",
+      licence: "CC BY-SA 3.0",
+      source: "the bnlearn repository of Bayesian networks, as EfProb ships it (BIF)",
       url: "https://raw.githubusercontent.com/fzanasi/EfProb-GitLab/master/Examples/Bart/BIF/\(name).bif",
       options: TableOptions())
   }
