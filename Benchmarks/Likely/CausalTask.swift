@@ -3,7 +3,8 @@ import Foundation
 import Likely
 
 /// Effects from diagrams: a formula for a network with a hidden cause, surgery on one without, and a thousand resamples. The
-/// time is that of one call, the median of many; a call finds its formula and its elimination order anew.
+/// time is that of one call, the median of many; a call finds its formula and its elimination order anew, but for
+/// `sachs-prepared`, which has the formula as its peer has its adjustment set.
 struct CausalTask: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "causal")
   @OptionGroup var options: TaskOptions
@@ -31,6 +32,13 @@ struct CausalTask: ParsableCommand {
       let network = try network("sachs").hiding(["PKC"])
       let query = CausalQuery(of: ["Erk"], do: ["Mek": "HIGH"])
       found = try median { try network.diagram.identify(query).evaluate(on: network).values }
+    case "sachs-prepared":
+      let network = try network("sachs").hiding(["PKC"])
+      let query = CausalQuery(of: ["Erk"], do: ["Mek": "HIGH"])
+      let formula = try CompiledFormula(try network.diagram.identify(query).required(), answering: query) {
+        name throws(StatisticsError) in try network.variable(name)
+      }
+      found = try median { try formula(network).values }
     case "alarm":
       let network = try network("alarm")
       let query = CausalQuery(of: ["BP"], do: ["CO": "LOW"])
