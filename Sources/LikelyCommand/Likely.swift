@@ -18,6 +18,7 @@ struct LikelyCommand: ParsableCommand {
       InterpolantCommand.self, DiffusionCommand.self, TextDiffusionCommand.self, LanguageCommand.self,
       PreferCommand.self, CriticalTokensCommand.self, BanditCommand.self, OrdinalCommand.self,
       HoldoutCommand.self, SelectCommand.self, EffectCommand.self,
+      CausalCommand.self,
       SteerCommand.self,
       CorrectCommand.self, ReproduceCommand.self, TourCommand.self,
       MethodsCommand.self, DataCommand.self,

@@ -71,7 +71,7 @@ public enum Experiments {
     CriticalTokens.self, FollowUpLikelihood.self,
     OnPolicyPreferences.self,
     ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self, OptimisedConformalSelection.self,
-    SelectiveEffects.self,
+    SelectiveEffects.self, StringDiagramSurgery.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -179,5 +179,8 @@ public enum Methods {
     Method(
       slug: "selective-ate", command: "likely effect",
       summary: "average effects under hidden confounding with an instrument that may act by itself"),
+    Method(
+      slug: "string-diagram-surgery", command: "likely causal",
+      summary: "what happens if a variable is set, from a causal diagram with hidden causes and data"),
   ]
 }

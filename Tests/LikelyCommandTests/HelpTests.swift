@@ -82,6 +82,7 @@ import Testing
       try Data(EffectCommandTests.table().utf8).write(to: folder.appending(path: "study.csv"))
       try Data(#"{"metric": "column", "column": "hours", "above": 2}"#.utf8).write(
         to: folder.appending(path: "q.jsonl"))
+      try CausalInputs.write(to: folder)
       var done: Set<String> = []
       for (_, help) in try allHelp() {
         for example in examples(help) where done.insert(example).inserted {

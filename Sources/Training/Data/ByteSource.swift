@@ -2,9 +2,9 @@ import Foundation
 import Torch
 
 /// A file's bytes in pieces, opened on the way when they are gzipped; memory does not grow with the file.
-final class ByteSource {
+package final class ByteSource {
   /// The path, for messages.
-  let name: String
+  package let name: String
   private let descriptor: Int32
   private var inflater: InflateStream?
   private var packed: [UInt8] = []
@@ -15,7 +15,7 @@ final class ByteSource {
 
   private static let pieceSize = 1 << 18
 
-  init(_ url: URL) throws(TableError) {
+  package init(_ url: URL) throws(TableError) {
     name = url.shownPath
     descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.systemError(name) }

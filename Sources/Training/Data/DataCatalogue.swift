@@ -52,8 +52,22 @@ public enum DataCatalogue {
   private static let criticalTokens =
     "https://raw.githubusercontent.com/chenzhiling9954/Critical-Tokens-Matter/main/src/input"
 
+  private static func network(
+    _ name: String, _ summary: String, _ size: Int, _ sha256: String
+  ) -> DataSet {
+    DataSet(
+      name: name, summary: summary, path: "bayesnets/\(name).bif", size: size, sha256: sha256,
+      licence: "CC BY-SA 3.0",
+      source: "the bnlearn repository of Bayesian networks, as EfProb ships it (BIF)",
+      url: "https://raw.githubusercontent.com/fzanasi/EfProb-GitLab/master/Examples/Bart/BIF/\(name).bif",
+      options: TableOptions())
+  }
+
   /// All data sets, by name.
   public static let dataSets: [DataSet] = [
+    network(
+      "alarm", "network of 37 variables for monitoring patients (BIF)", 13_376,
+      "701e6c561f71b55669070c29614f0724b761289aa2c4a35bcc97b638ee881fa2"),
     DataSet(
       name: "breast-cancer", summary: "569 tumours with 30 measurements of cell nuclei, and the diagnosis",
       path: "small/breast_cancer.csv", size: 119_913,
@@ -69,6 +83,9 @@ public enum DataCatalogue {
             "symmetry", "fractal dimension",
           ].map { "\(part) \($0)" }
         } + ["diagnosis"])),
+    network(
+      "child", "network of 20 variables for diagnosing newborns (BIF)", 5_863,
+      "432c22e661cd0e8235c8d95599ac22ccc261002459f5c4e6e7235b057908fe6e"),
     DataSet(
       name: "digits", summary: "1,797 handwritten digits of 8×8 grey levels 0 to 16, and the digit",
       path: "digits/digits.csv.gz", size: 57_523,
@@ -85,6 +102,9 @@ public enum DataCatalogue {
       sha256: "c9e1cdc26c905d2f8a8be970c3dfe42e3d1cfdfdc6a05fc88ee686ef63709597", licence: "MIT",
       source: "OpenAI's grade-school-math, as Critical-Tokens-Matter (Apache-2.0) ships it",
       url: "\(criticalTokens)/GSM8K_test.jsonl", options: TableOptions()),
+    network(
+      "hailfinder", "network of 56 variables for forecasting hail (BIF)", 57_369,
+      "cf09960af33dd643771c61e23a89c7815448047f335ffa9ba7d57359bc755548"),
     DataSet(
       name: "iris", summary: "150 iris flowers with 4 measurements, and the species", path: "small/iris.csv",
       size: 2_734, sha256: "f13ffa8fdd56fd8e6c8d16d4081a3fbd3114bcd0aae4256c43205169cd9d1449",
@@ -113,6 +133,9 @@ public enum DataCatalogue {
       source: "Anthropic's model-written evaluations on GitHub",
       url: "https://raw.githubusercontent.com/anthropics/evals/main/persona/ends-justify-means.jsonl",
       options: TableOptions()),
+    network(
+      "sachs", "network of 11 proteins in cells, three levels each (BIF)", 5_734,
+      "b7bd3931192f9e529f0f88bba15fca6cc61ba3c805d5c8ae57eba57ed3b332ec"),
     DataSet(
       name: "pension",
       summary: "9,915 households: 401(k) eligibility, participation and net financial assets",
