@@ -157,6 +157,7 @@ struct CSVReader: ~Copyable {
       switch DecimalParser.parse(scanner.bytes(of: fields[column])) {
       case .number(let value): row[slot] = value
       case .nonFinite: count(.nonFinite, fields[column], column)
+      case .missing where options.keepsMissing: row[slot] = .nan
       case .missing: count(.missingValue, fields[column], column)
       case .text: throw textError(fields[column], column)
       }

@@ -37,6 +37,8 @@ public struct TableOptions: Sendable, Hashable {
   public var names: [String]?
   /// The array to take from an NPZ archive; nil takes the first.
   public var entry: String?
+  /// Whether fields that are empty or say that their value is missing are read as NaN; an error otherwise.
+  public var keepsMissing = false
 
   /// More classes than this are taken for a mistake.
   public static let maximumClasses = 1000
@@ -44,7 +46,8 @@ public struct TableOptions: Sendable, Hashable {
   public init(
     header: Header = .automatic, delimiter: Character? = nil, skippedLines: Int = 0,
     columns: [ColumnReference]? = nil, dropped: [ColumnReference] = [], label: ColumnReference? = nil,
-    names: [String]? = nil, entry: String? = nil
+    names: [String]? = nil, entry: String? = nil,
+    keepsMissing: Bool = false
   ) {
     self.header = header
     self.delimiter = delimiter
@@ -54,6 +57,7 @@ public struct TableOptions: Sendable, Hashable {
     self.label = label
     self.names = names
     self.entry = entry
+    self.keepsMissing = keepsMissing
   }
 }
 
