@@ -18,7 +18,7 @@ struct LikelyCommand: ParsableCommand {
       InterpolantCommand.self, DiffusionCommand.self, TextDiffusionCommand.self, LanguageCommand.self,
       PreferCommand.self, CriticalTokensCommand.self, BanditCommand.self,
       SteerCommand.self,
-      CorrectCommand.self, ReproduceCommand.self, TourCommand.self,
+      CorrectCommand.self, EpidemicCommand.self, ReproduceCommand.self, TourCommand.self,
       MethodsCommand.self, DataCommand.self,
       RunsCommand.self, ReportCommand.self,
     ])
