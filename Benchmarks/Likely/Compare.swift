@@ -100,6 +100,12 @@ struct Compare: ParsableCommand {
       Comparison(
         name: "bandit, a pass a step", likely: task("bandit"), peer: peer("bandit", "--passes", "step"),
         bar: .none, isPrepared: false),
+      Comparison(
+        name: "epidemics, LSODA", likely: task("epidemic"), peer: peer("epidemic"), bar: .faster(20),
+        isPrepared: false),
+      Comparison(
+        name: "epidemic fit, Nelder-Mead", likely: task("epidemic", "--task", "fit"),
+        peer: peer("epidemic", "--task", "fit"), bar: .faster(50), isPrepared: false),
       language("greedy", "greedy", .faster(3)), language("batch", "batch of 16", .faster(2)),
       language("train", "training", .faster(1.15)), language("score", "scoring", .faster(4)),
       language("tokenize", "tokeniser", .faster(1)),
@@ -216,7 +222,7 @@ struct Compare: ParsableCommand {
       "-c",
       """
       import importlib.metadata as m, sys
-      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "particles", "jax", "blackjax", "transformers", "tokenizers") for x in (p, m.version(p))))
+      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "scipy", "particles", "jax", "blackjax", "transformers", "tokenizers") for x in (p, m.version(p))))
       """,
     ]
     let pipe = Pipe()

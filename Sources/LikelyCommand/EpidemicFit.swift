@@ -103,14 +103,19 @@ struct EpidemicFit: ParsableCommand {
       tell("likely: the search did not converge; try other values with --set, or more --starts")
     }
 
+    if law == .negativeBinomial, found.options.law == .poisson {
+      tell("likely: the counts spread no more than Poisson's, so there is no dispersion to fit")
+    }
     stream = random.split("draws")
     var points: [[Double]]
     var mixing: String?
     if posterior {
       let chains = 4
+      // Many more steps than draws are kept: those that follow each other are alike.
+      let steps = max(1000, (draws + chains - 1) / chains)
       let (drawn, diagnostics, acceptance) = try fitting.posterior(
-        found, draws: max(4, (draws + chains - 1) / chains), chains: chains, using: &stream)
-      points = drawn
+        found, draws: steps, chains: chains, using: &stream)
+      points = (0..<draws).map { drawn[$0 * drawn.count / draws] }
       let worst = diagnostics.rHat.max() ?? .nan
       mixing =
         "posterior: R̂ at most \(formatNumber(worst, digits: 4)), "
@@ -121,7 +126,7 @@ struct EpidemicFit: ParsableCommand {
     }
     stream = random.split("forecast")
     let bands = try fitting.forecast(found, draws: points, beyond: forecast, using: &stream)
-    let baseline = try? SeasonalRegression(series.counts, isPoisson: law == .poisson)
+    let baseline = try? SeasonalRegression(series.counts, isPoisson: found.options.law == .poisson)
     try show(found, bands, baseline, mixing, model, values, events)
   }
 

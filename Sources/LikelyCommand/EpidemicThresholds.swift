@@ -119,7 +119,7 @@ struct EpidemicThresholds: ParsableCommand {
   private static func words(_ model: CompartmentModel, _ equilibrium: Equilibrium) -> String {
     let state = zip(model.compartments, equilibrium.state)
       .map { "\($0.name) \(formatNumber($1, digits: 6, trimmed: true))" }.joined(separator: ", ")
-    let lead = equilibrium.eigenvalues.first.map { formatNumber($0.real, digits: 4, trimmed: true) } ?? "–"
+    let lead = formatNumber(equilibrium.leading, digits: 4, trimmed: true)
     return "\(equilibrium.isStable ? "stable" : "unstable") (leading eigenvalue \(lead)): \(state)"
   }
 

@@ -37,7 +37,12 @@ public struct NegativeBinomial: CumulativeDistribution {
     let x = x.aligned(with: mean)
     let outside = (x .< 0) .| (x .!= x.round()) .| (x .== .infinity)
     return x.supported(outside: outside .& x.isNaN().logicalNot(), interior: 0) {
-      let ways = ($0 + dispersion).lgamma() - dispersion.lgamma() - ($0 + 1).lgamma()
+      // Γ(x + k)/Γ(k) by the difference of Stirling's series where k is large: there the logarithms cancel.
+      let (isLarge, big) = (dispersion .> 1e4, dispersion.clamp(1e4))
+      let stirling =
+        (big + $0 - 0.5) * ($0 / big).log1p() + $0.xlogy(big) - $0 + (1 / (big + $0) - 1 / big) / 12
+      let direct = ($0 + dispersion).lgamma() - dispersion.lgamma()
+      let ways = Tensor.where(isLarge, stirling, direct) - ($0 + 1).lgamma()
       // log1p keeps its digits where k is large and the law nearly Poisson's.
       return ways - (dispersion + $0) * (mean / dispersion).log1p() + $0.xlogy(mean / dispersion)
     }

@@ -69,7 +69,7 @@ public enum Experiments {
     StochasticInterpolants.self, FeynmanKacSteering.self, FeynmanKacCorrectors.self,
     LikelihoodDisplacement.self, LikelihoodOveroptimisation.self, AlignedSupervisedFineTuning.self,
     CriticalTokens.self, FollowUpLikelihood.self,
-    OnPolicyPreferences.self,
+    OnPolicyPreferences.self, CarrierEpidemics.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -165,5 +165,8 @@ public enum Methods {
     Method(
       slug: "on-policy-preferences", command: "likely bandit, likely prefer online",
       summary: "learning from rewards on a policy's own draws, with every objective in one loop"),
+    Method(
+      slug: "meningitis", command: "likely epidemic",
+      summary: "compartment models: thresholds, course, fits to counts, forecasts, sensitivity"),
   ]
 }

@@ -45,6 +45,16 @@ import Training
     #expect(error?.description.contains("the first of 2 values that are missing") == true)
   }
 
+  @Test("missing values are NaN where they are asked for; other faults stay faults")
+  func keptMissing() throws {
+    var options = TableOptions()
+    options.keepsMissing = true
+    let values = try table("a,b\n1,\nNA,4\n", options).values.reshape(-1).doubles
+    #expect(values[0] == 1 && values[1].isNaN && values[2].isNaN && values[3] == 4)
+    #expect(tableError("a,b\n1,inf\n", options)?.kind == .nonFinite)
+    #expect(tableError("a,b\n1,x\n", options)?.kind == .notANumber)
+  }
+
   @Test(
     "numbers that are not finite are counted and the first is shown",
     arguments: ["nan", "NaN", "-inf", "Infinity", "1e999"])

@@ -141,7 +141,7 @@ public struct CompartmentModel: Sendable {
 
   /// Compartments at the start, and zeros for observations, `[stateCount]`.
   /// - Throws: ``StatisticsError`` (`option`) where a compartment starts below zero.
-  func start(_ values: [Double]) throws(StatisticsError) -> [Double] {
+  public func start(_ values: [Double]) throws(StatisticsError) -> [Double] {
     let evaluator = FormulaEvaluator(
       formulas, outputs: starts, stateCount: stateCount, parameterCount: parameters.count)
     evaluator.setParameters(values)

@@ -48,7 +48,7 @@ public struct CountFitting: Sendable {
   public let model: CompartmentModel
   public let series: CountSeries
   public let values: [Double]
-  public let options: CountFitOptions
+  public var options: CountFitOptions
 
   /// - Parameter values: of all parameters; those that are fitted start here.
   public init(
@@ -58,6 +58,8 @@ public struct CountFitting: Sendable {
   }
 
   /// The best of several searches by Fisher's scoring.
+  ///
+  /// Where counts spread no more than Poisson's, the law becomes Poisson's, as the fit's options then say.
   /// - Throws: ``StatisticsError``; `noAnswer` where the model gives no means from any start.
   /// - Complexity: some ten integrations with sensitivities a start.
   public func fit(using random: inout RandomSource) throws -> CountFit {
@@ -80,6 +82,15 @@ public struct CountFitting: Sendable {
         expected: "counts that the model can make", advice: "give starting values nearer to the truth")
     }
     let information = likelihood.information(at: best.point) ?? best.model.curvature
+    let d = best.point.count
+    // Counts that spread no more than Poisson's have no k: the likelihood rises to the end, where it is flat.
+    if options.law == .negativeBinomial,
+      information[d * d - 1] < 1e-3 || likelihood.dispersion(at: best.point) > 1e5
+    {
+      var poisson = self
+      poisson.options.law = .poisson
+      return try poisson.fit(using: &random)
+    }
     return summary(likelihood, best, information, found.map { $0?.model.value ?? .nan })
   }
 
@@ -127,7 +138,7 @@ public struct CountFitting: Sendable {
     -> CountFit
   {
     precondition(level > 0 && level < 1, "CountFitting.profiles: the level \(level)")
-    let likelihood = try CountLikelihood(model, series, values, options)
+    let likelihood = try CountLikelihood(model, series, values, fit.options)
     var fit = fit
     for i in fit.parameters.indices where only?.contains(fit.parameters[i].name) ?? true {
       let ends = [-1.0, 1.0].map { profileEnd(likelihood, fit, i, side: $0, level: level) }
@@ -232,7 +243,7 @@ public struct CountFitting: Sendable {
     _ fit: CountFit, draws: [[Double]], beyond: Int, levels: [Double] = [0.025, 0.25, 0.5, 0.75, 0.975],
     using random: inout RandomSource
   ) throws(StatisticsError) -> Forecast {
-    let likelihood = try CountLikelihood(model, series, values, options)
+    let likelihood = try CountLikelihood(model, series, values, fit.options)
     let last = series.ends[series.count - 1]
     let length = last - (series.count > 1 ? series.ends[series.count - 2] : series.start)
     let extra = (0..<max(0, beyond)).map { last + length * Double($0 + 1) }
@@ -272,12 +283,14 @@ public struct CountFitting: Sendable {
 /// The posterior in coordinates in which its normal approximation is standard.
 private struct WhitenedPosterior: LogDensity {
   private let fitting: CountFitting
+  private let options: CountFitOptions
   private let centre: [Double]
   /// L with covariance L Lᵀ.
   private let factor: [Double]
 
   init(_ fitting: CountFitting, _ fit: CountFit) throws(StatisticsError) {
     self.fitting = fitting
+    options = fit.options
     centre = fit.point
     let d = centre.count
     let (values, vectors) = Tensor(fit.covariance, shape: [d, d]).eigh()
@@ -299,7 +312,7 @@ private struct WhitenedPosterior: LogDensity {
     let (rows, d) = (x.size(0), centre.count)
     let values = x.to(.double).doubles
     guard
-      let likelihood = try? CountLikelihood(fitting.model, fitting.series, fitting.values, fitting.options)
+      let likelihood = try? CountLikelihood(fitting.model, fitting.series, fitting.values, options)
     else { return .full([rows], -.infinity, dtype: .double) }
     return Tensor(
       (0..<rows).map { row in

@@ -280,8 +280,12 @@ final class CountLikelihood {
   /// ln p(y) of a count.
   static func logProbability(_ y: Double, _ m: Double, _ k: Double) -> Double {
     guard k.isFinite, k < 1e12 else { return y * .log(m) - m - .logGamma(y + 1) }
-    return .logGamma(y + k) - .logGamma(k) - .logGamma(y + 1) - (k + y) * .log(onePlus: m / k) + y
-      * .log(m / k)
+    // By the difference of Stirling's series where k is large: there the logarithms of Γ cancel.
+    let ways =
+      k > 1e4
+      ? (k + y - 0.5) * Double.log(onePlus: y / k) + y * Double.log(k) - y + (1 / (k + y) - 1 / k) / 12
+      : Double.logGamma(y + k) - Double.logGamma(k)
+    return ways - .logGamma(y + 1) - (k + y) * .log(onePlus: m / k) + y * .log(m / k)
   }
 
   /// ∂ℓ/∂k and ∂²ℓ/∂k².

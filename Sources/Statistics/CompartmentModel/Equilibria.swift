@@ -8,6 +8,8 @@ public struct Equilibrium: Sendable {
   public let state: [Double]
   /// Of the Jacobian among the compartments that act on anything, largest real part first.
   public let eigenvalues: [(real: Double, imaginary: Double)]
+  /// The largest real part of those that no conserved total holds at 0.
+  public let leading: Double
   /// Whether every eigenvalue has a real part below 0, but for one at 0 for every conserved total.
   public let isStable: Bool
 }
@@ -69,8 +71,12 @@ extension CompartmentModel {
     let limit = 1e-9 * scale
     let positive = pairs.count { $0.real > limit }
     let atZero = pairs.count { abs($0.real) <= limit }
+    // Those at 0 are conserved totals as far as the rank allows.
+    let leading =
+      atZero > conserved ? 0 : pairs.map(\.real).first { abs($0) > limit }
     return Equilibrium(
       state: Array(state[..<compartments.count]), eigenvalues: pairs,
+      leading: leading ?? 0,
       isStable: positive == 0 && atZero <= conserved)
   }
 
@@ -96,10 +102,13 @@ extension CompartmentModel {
   }
 
   /// Where the model comes to rest, rates held at those of `time`: followed implicitly over longer and longer times, then
-  /// polished by Newton's method. What only collects stays as it was.
-  func rest(_ values: [Double], from start: [Double], time: Double) throws(StatisticsError) -> [Double] {
+  /// polished by Newton's method. What only collects stays as it was, and so do those that are held.
+  func rest(_ values: [Double], from start: [Double], time: Double, held: Set<Int> = [])
+    throws(StatisticsError)
+    -> [Double]
+  {
     let n = stateCount
-    let used = relevantCompartments(values, start, time)
+    let used = relevantCompartments(values, start, time).filter { !held.contains($0) }
     let evaluator = FormulaEvaluator(
       formulas, outputs: slopes, stateCount: n, parameterCount: parameters.count)
     evaluator.setParameters(values)
@@ -120,13 +129,32 @@ extension CompartmentModel {
         if !isUsed[i] { for j in 0..<n { matrix[i * n + j] = 0 } }
       }
     }
-    let scale = max(start.reduce(0, +), 1e-300)
+    let scale = max(start[..<compartments.count].reduce(0, +), 1e-300)
+    guard start.allSatisfy(\.isFinite) else {
+      throw StatisticsError(
+        .noAnswer, "model \(name)", found: "a start that is not finite", expected: "numbers")
+    }
     var controller = PIDController(relativeTolerance: 1e-7, absoluteTolerance: 1e-10 * scale)
     controller.maximumSteps = 100_000
     let solver = Rosenbrock4(controller: controller)
     var state = start
-    var slope = [Double](repeating: 0, count: n)
-    var isAtRest = false
+    /// The place of rest next to a state, by Newton's method along the directions in which anything changes; nil where
+    /// there is none within the error of the integration.
+    func polished(_ state: [Double]) -> [Double]? {
+      var (x, slope, moved) = (state, [Double](repeating: 0, count: n), 0.0)
+      for _ in 0..<8 {
+        field(0, x, &slope)
+        guard slope.allSatisfy(\.isFinite) else { return nil }
+        let matrix = jacobian.matrix(time, x)
+        let part = used.flatMap { i in used.map { j in matrix[i * n + j] } }
+        let step = pseudoSolve(part, used.map { -slope[$0] })
+        moved += step.map { abs($0) }.max() ?? 0
+        guard moved < 1e-4 * scale else { return nil }
+        for (place, change) in zip(used, step) { x[place] = max(0, x[place] + change) }
+      }
+      field(0, x, &slope)
+      return slope.allSatisfy { abs($0) <= 1e-12 * scale } ? x : nil
+    }
     for exponent in 2...8 {
       do {
         state = try solver.integrate(
@@ -134,25 +162,12 @@ extension CompartmentModel {
           tolerance: SmallTolerance(absolute: Array(repeating: 1e-10 * scale, count: n))
         ).final
       } catch { break }
-      field(0, state, &slope)
-      isAtRest = slope.allSatisfy { abs($0) <= 1e-10 * scale }
-      if isAtRest { break }
+      if let rested = polished(state) { return rested }
     }
-    guard isAtRest else {
-      throw StatisticsError(
-        .noAnswer, "model \(name)", found: "numbers that still change after 10⁸ \(timeUnit)s",
-        expected: "a state of rest",
-        advice: "births and exits that do not balance, or deaths with om > 0, have none")
-    }
-    // Two steps of Newton's method, along the directions in which anything changes.
-    for _ in 0..<2 {
-      let matrix = jacobian.matrix(time, state)
-      field(0, state, &slope)
-      let part = used.flatMap { i in used.map { j in matrix[i * n + j] } }
-      let step = pseudoSolve(part, used.map { -slope[$0] })
-      guard step.allSatisfy({ abs($0) < 1e-4 * scale }) else { break }
-      for (place, change) in zip(used, step) { state[place] = max(0, state[place] + change) }
-    }
-    return state
+    throw StatisticsError(
+      .noAnswer, "model \(name)", found: "numbers that still change after a long time",
+      expected: "a state of rest",
+      advice: "births and exits that do not balance, or deaths with om > 0, have none")
   }
+
 }

@@ -100,7 +100,7 @@ extension CompartmentModel {
 
     parameter N = 82.4e6                    # population
     parameter beta = 1.3461538461538463 per week   # transmission, mean over the year
-    parameter A = 0.4 in 0..1               # seasonal share of beta
+    parameter A = 0.4 in -1..1              # seasonal share of beta; below 0: t0 is the lowest week
     parameter t0 = 8 in -52..52             # week of the highest rate
     parameter rC = 0.5 per week             # end of carriage
     parameter om = 0.23076923076923078 per week    # loss of immunity

@@ -80,7 +80,7 @@ extension CompartmentModel {
       growthShares: shares.map { $0 / sum }, diseaseFree: Array(free.state[..<compartments.count]))
   }
 
-  /// R₀ of many sets of parameters; NaN where a compartment is never left.
+  /// R₀ of many sets of parameters; NaN where a compartment is never left, or nothing rests without infection.
   public func reproductionNumbers(_ sets: [[Double]], time: Double = 0) throws -> [Double] {
     let m = infected.count
     guard m > 0, !sets.isEmpty else { return sets.map { _ in .nan } }
@@ -93,10 +93,16 @@ extension CompartmentModel {
       try check(set)
       evaluator.setParameters(set)
       evaluator.prepare()
-      evaluator.evaluate(time, try diseaseFree(set, time: time, withDerivatives: false).state)
+      // No state without infection, no R₀.
+      guard let free = try? diseaseFree(set, time: time, withDerivatives: false).state else {
+        matrices += Array(repeating: 0, count: m * m)
+        isInfinite.append(true)
+        continue
+      }
+      evaluator.evaluate(time, free)
       let f = (0..<m * m).map { evaluator.output($0) }
       let v = (m * m..<2 * m * m).map { evaluator.output($0) }
-      let inverse = SmallFactors(v, size: m)?.inverse
+      let inverse = f.allSatisfy(\.isFinite) ? SmallFactors(v, size: m)?.inverse : nil
       matrices += inverse.map { multiply(f, $0, m) } ?? Array(repeating: 0, count: m * m)
       isInfinite.append(inverse == nil)
     }
@@ -152,18 +158,22 @@ extension CompartmentModel {
     let slopes = slopesOfCompartments(values, time, state)
     let resting = relevantCompartments(values, state, time)
     if resting.allSatisfy({ abs(slopes[$0]) <= 1e-12 * scale }) { return (state, derivatives) }
-    let rested = try rest(values, from: state, time: time)
+    let rested = try rest(values, from: state, time: time, held: Set(infected))
     guard withDerivatives else { return (rested, []) }
-    return (rested, try derivativesOfRest(values, rested, time))
+    return (rested, try derivativesOfRest(values, rested, time, starts: derivatives))
   }
 
-  /// By the implicit function theorem, J dx = −∂f/∂p, in the directions that matter.
-  private func derivativesOfRest(_ values: [Double], _ state: [Double], _ time: Double)
+  /// By the implicit function theorem, J dx = −∂f/∂p, in the directions that matter; conserved totals change as those of
+  /// the start do.
+  private func derivativesOfRest(
+    _ values: [Double], _ state: [Double], _ time: Double, starts: [[Double]]
+  )
     throws(StatisticsError)
     -> [[Double]]
   {
     let directions = parameters.count
-    let used = relevantCompartments(values, state, time)
+    // Those without infection stay without it.
+    let used = relevantCompartments(values, state, time).filter { !compartments[$0].isInfected }
     let evaluator = FormulaEvaluator(
       formulas, outputs: slopes, stateCount: stateCount, parameterCount: directions, lanes: 1 + directions,
       isDual: true)
@@ -178,7 +188,9 @@ extension CompartmentModel {
     var result = [[Double]](repeating: [Double](repeating: 0, count: directions), count: stateCount)
     for p in 0..<directions {
       let slope = used.map { -evaluator.output($0, lane: 1 + p) }
-      for (place, value) in zip(used, pseudoSolve(part, slope)) { result[place][p] = value }
+      for (place, value) in zip(used, pseudoSolve(part, slope, keeping: used.map { starts[$0][p] })) {
+        result[place][p] = value
+      }
     }
     return result
   }
@@ -205,15 +217,28 @@ func leadingEigenvectors(_ matrix: [Double], _ n: Int) -> (value: Double, right:
   return (value, right, lead(transposed).1)
 }
 
-/// The shortest x that makes A x nearest to b, singular values below 10⁻¹¹ of the largest left out.
-func pseudoSolve(_ matrix: [Double], _ b: [Double]) -> [Double] {
+/// The x with A x = b whose conserved totals are those of `kept`: a total wᵀx with wᵀA = 0 that A says nothing about.
+///
+/// Singular values below 10⁻¹¹ of the largest count as 0.
+func pseudoSolve(_ matrix: [Double], _ b: [Double], keeping kept: [Double]? = nil) -> [Double] {
   let n = b.count
+  guard n > 0 else { return [] }
   let (u, s, vh) = Tensor(matrix, shape: [n, n]).svd()
   let (left, sizes, right) = (u.doubles, s.doubles, vh.doubles)
   var x = [Double](repeating: 0, count: n)
   for k in 0..<n where sizes[k] > 1e-11 * sizes[0] {
     let share = (0..<n).reduce(0) { $0 + left[$1 * n + k] * b[$1] } / sizes[k]
     for i in 0..<n { x[i] += share * right[k * n + i] }
+  }
+  // Along the directions that A does not see, so far that the totals are right.
+  let free = (0..<n).filter { sizes[$0] <= 1e-11 * sizes[0] }
+  guard !free.isEmpty else { return x }
+  let target = kept ?? Array(repeating: 0, count: n)
+  func total(_ k: Int, _ y: (Int) -> Double) -> Double { (0..<n).reduce(0) { $0 + left[$1 * n + k] * y($1) } }
+  let seen = free.flatMap { k in free.map { m in total(k) { right[m * n + $0] } } }
+  guard let factors = SmallFactors(seen, size: free.count) else { return x }
+  for (m, share) in zip(free, factors.solve(free.map { k in total(k) { target[$0] - x[$0] } })) {
+    for i in 0..<n { x[i] += share * right[m * n + i] }
   }
   return x
 }

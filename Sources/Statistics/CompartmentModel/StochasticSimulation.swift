@@ -202,7 +202,15 @@ private struct StochasticChain {
     var rates = [Double](repeating: 0, count: flowCount)
     while t < end {
       let h = min(step, end - t)
-      _ = try self.rates(&rates)
+      let total = try self.rates(&rates)
+      if total == 0 && !holds {
+        // Nothing moves any more.
+        for i in model.observations.indices {
+          state[model.compartments.count + i] += (end - t) * evaluator.output(flowCount + i)
+        }
+        t = end
+        return
+      }
       for i in model.observations.indices {
         state[model.compartments.count + i] += h * evaluator.output(flowCount + i)
       }
@@ -232,11 +240,23 @@ private struct StochasticChain {
     }
   }
 
-  /// Successes among `n`; libtorch's draws for many, one by one for few.
+  /// Successes among `n`: by adding up probabilities where few are expected, by libtorch's draws otherwise.
   private mutating func binomial(_ n: Int, _ probability: Double) -> Int {
     if n == 0 || probability <= 0 { return 0 }
     if probability >= 1 { return n }
-    if n < 8 { return (0..<n).reduce(0) { sum, _ in sum + (random.uniform() < probability ? 1 : 0) } }
-    return Int(random.binomial(Tensor(Double(n)), Tensor(probability)).item())
+    if probability > 0.5 { return n - binomial(n, 1 - probability) }
+    guard Double(n) * probability < 20 else {
+      return Int(random.binomial(Tensor(Double(n)), Tensor(probability)).item())
+    }
+    let odds = probability / (1 - probability)
+    var mass = Double.exp(Double(n) * .log(onePlus: -probability))
+    var left = random.uniform() - mass
+    var count = 0
+    while left >= 0 && count < n {
+      count += 1
+      mass *= odds * Double(n - count + 1) / Double(count)
+      left -= mass
+    }
+    return count
   }
 }
