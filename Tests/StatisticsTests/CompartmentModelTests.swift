@@ -150,6 +150,8 @@ func statisticsError(_ body: () throws -> Void) -> StatisticsError? {
     let values = try model.values()
     let next = try model.nextGeneration(values)
     #expect(near(next.reproductionNumber, 2.5, 1e-12))
+    // Each group gets its own infected back.
+    #expect(next.diseaseFree == [500, 0, 0, 500, 0, 0])
     let found = try model.simulate(values, to: 60)
     let whole = try CompartmentModel(text: sirText).simulate(
       try CompartmentModel(text: sirText).values(["I0": 2]), to: 60)

@@ -271,8 +271,10 @@ final class CountLikelihood {
       }
     }
     if options.law == .negativeBinomial {
-      // Curved the wrong way far from the optimum, where its size still gives a sensible step.
-      result.curvature[d * d - 1] = max(abs(result.curvature[d * d - 1]), 1e-6)
+      // Curved the wrong way far from the optimum, where its size still gives a sensible step; and never so flat that a
+      // step leads further than a factor e², to where k does not matter any more.
+      result.curvature[d * d - 1] = max(
+        abs(result.curvature[d * d - 1]), 0.5 * abs(result.gradient[d - 1]), 1e-6)
     }
     return result.value.isFinite ? result : nil
   }

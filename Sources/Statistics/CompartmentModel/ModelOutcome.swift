@@ -12,7 +12,7 @@ public enum ModelOutcome: Sendable, Hashable, CustomStringConvertible {
   case peakTime(String)
   /// A compartment, or the count of an observation, at the end.
   case end(String)
-  /// The share of those susceptible at the start (in the compartment where infections come from) that is gone at the end.
+  /// The share of those susceptible at the start (in the compartments where infections come from) that is gone at the end.
   case attackRate
 
   public static let forms = "r0, attack, peak:NAME, time:NAME, end:NAME"
@@ -58,15 +58,27 @@ public enum ModelOutcome: Sendable, Hashable, CustomStringConvertible {
     case .peakTime(let name): trajectory.maximum(name).time
     case .end(let name): trajectory.final(name)
     case .attackRate:
-      trajectory.model.flows.first { $0.isInfection }?.source.map { source in
-        let start = trajectory.value(source, at: trajectory.startTime)
-        return start > 0 ? 1 - trajectory.value(source, at: trajectory.endTime) / start : .nan
-      } ?? .nan
+      trajectory.lost(from: trajectory.model.susceptible)
     }
   }
 }
 
+extension Trajectory {
+  fileprivate func lost(from compartments: [Int]) -> Double {
+    let start = compartments.reduce(0) { $0 + value($1, at: startTime) }
+    let end = compartments.reduce(0) { $0 + value($1, at: endTime) }
+    return start > 0 ? 1 - end / start : .nan
+  }
+}
+
 extension CompartmentModel {
+  /// The compartments without infection where infections come from.
+  var susceptible: [Int] {
+    compartments.indices.filter { place in
+      !compartments[place].isInfected && flows.contains { $0.isInfection && $0.source == place }
+    }
+  }
+
   /// Outcomes of many sets of parameters, `[set][outcome]`.
   /// - Complexity: an integration a set, eight side by side; none for R₀ alone.
   public func outcomes(

@@ -129,7 +129,7 @@ extension CompartmentModel {
 
   /// The state without infection, `[stateCount]`, and its derivatives `[stateCount][parameters]`.
   ///
-  /// Those infected at the start are taken back to where the first infection comes from; then everything rests, or is
+  /// Those infected at the start are taken back to where their infection came from; then everything rests, or is
   /// followed until it does.
   func diseaseFree(_ values: [Double], time: Double, withDerivatives: Bool = true) throws(StatisticsError)
     -> (
@@ -147,9 +147,8 @@ extension CompartmentModel {
     var rows = (0..<stateCount).map { i in
       (0...directions).map { i < compartments.count ? evaluator.output(i, lane: $0) : 0 }
     }
-    let source = flows.first { $0.isInfection }?.source
     for i in infected {
-      if let source { for j in 0...directions { rows[source][j] += rows[i][j] } }
+      if let source = origin(of: i) { for j in 0...directions { rows[source][j] += rows[i][j] } }
       rows[i] = Array(repeating: 0, count: 1 + directions)
     }
     let state = rows.map { $0[0] }
@@ -161,6 +160,20 @@ extension CompartmentModel {
     let rested = try rest(values, from: state, time: time, held: Set(infected))
     guard withDerivatives else { return (rested, []) }
     return (rested, try derivativesOfRest(values, rested, time, starts: derivatives))
+  }
+
+  /// The compartment without infection from which members of an infected one come, by way of others where need be.
+  private func origin(of compartment: Int) -> Int? {
+    var (pending, seen) = ([compartment], Set([compartment]))
+    while !pending.isEmpty {
+      let here = pending.removeFirst()
+      for flow in flows where flow.target == here {
+        guard let source = flow.source, seen.insert(source).inserted else { continue }
+        if !compartments[source].isInfected { return source }
+        pending.append(source)
+      }
+    }
+    return nil
   }
 
   /// By the implicit function theorem, J dx = −∂f/∂p, in the directions that matter; conserved totals change as those of

@@ -57,7 +57,10 @@ public struct SeasonalRegression: Sendable {
           model.curvature[d * d - 1] -= k * first + k * k * second
         }
       }
-      if !isPoisson { model.curvature[d * d - 1] = max(abs(model.curvature[d * d - 1]), 1e-6) }
+      if !isPoisson {
+        model.curvature[d * d - 1] = max(
+          abs(model.curvature[d * d - 1]), 0.5 * abs(model.gradient[d - 1]), 1e-6)
+      }
       return model
     }
     guard let found, found.isConverged else {
