@@ -116,8 +116,21 @@ struct Compare: ParsableCommand {
         bar: .faster(20),
         isPrepared: false),
       Comparison(
+        name: "conformal selection, by definition", likely: task("selection"), peer: peer("selection"),
+        bar: .faster(1000), isPrepared: false),
+      // Another effect, by the same amount of cross-fitting.
+      Comparison(
+        name: "instrument, DoubleML", likely: task("effect"), peer: peer("effect"), bar: .none,
+        isPrepared: false),
+      Comparison(
         name: "reusable holdout, NumPy", likely: task("holdout"), peer: peer("holdout"), bar: .none,
         isPrepared: false),
+      Comparison(
+        name: "epidemics, LSODA", likely: task("epidemic"), peer: peer("epidemic"), bar: .faster(20),
+        isPrepared: false),
+      Comparison(
+        name: "epidemic fit, Nelder-Mead", likely: task("epidemic", "--task", "fit"),
+        peer: peer("epidemic", "--task", "fit"), bar: .faster(50), isPrepared: false),
       language("greedy", "greedy", .faster(3)), language("batch", "batch of 16", .faster(2)),
       language("train", "training", .faster(1.15)), language("score", "scoring", .faster(4)),
       language("tokenize", "tokeniser", .faster(1)),
@@ -244,7 +257,7 @@ struct Compare: ParsableCommand {
       "-c",
       """
       import importlib.metadata as m, sys
-      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "particles", "jax", "blackjax", "transformers", "tokenizers", "pgmpy", "pyagrum") for x in (p, m.version(p))))
+      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "scipy", "particles", "jax", "blackjax", "transformers", "tokenizers", "statsmodels", "pgmpy", "pyagrum") for x in (p, m.version(p))))
       """,
     ]
     let pipe = Pipe()

@@ -9,6 +9,7 @@ struct LikelyBenchmarks: ParsableCommand {
       Compare.self, Prepare.self, TrainingTask.self, SamplingTask.self, LikelihoodTask.self, PeakTask.self,
       StateSpaceTask.self, LangevinTask.self, SteeringTask.self, CorrectorTask.self, OverheadTask.self,
       LanguagePrepare.self, LanguageTask.self, TokensTask.self, ChatTask.self, PreferenceTask.self,
-      BanditTask.self, OrdinalTask.self, HoldoutTask.self, CausalTask.self,
+      BanditTask.self, OrdinalTask.self, HoldoutTask.self, CausalTask.self, EpidemicTask.self,
+      SelectionTask.self, EffectTask.self,
     ])
 }

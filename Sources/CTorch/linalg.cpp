@@ -36,6 +36,13 @@ int ct_eigh(ct_tensor a, ct_tensor *values, ct_tensor *vectors) {
     *vectors = give(v);
   });
 }
+int ct_eig(ct_tensor a, ct_tensor *values, ct_tensor *vectors) {
+  return status([&] {
+    auto [w, v] = at::linalg_eig(borrow(a));
+    *values = give(w);
+    *vectors = give(v);
+  });
+}
 int ct_svd(ct_tensor a, bool full, ct_tensor *u, ct_tensor *s, ct_tensor *vh) {
   return status([&] {
     auto [left, singular, right] = at::linalg_svd(borrow(a), full);

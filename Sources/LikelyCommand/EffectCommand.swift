@@ -15,11 +15,11 @@ struct EffectCommand: ParsableCommand {
       Example:
         likely effect estimate --data study.csv --y y --a a --z z --learners lin
       """,
-    subcommands: [EffectEstimate.self])
+    subcommands: [EffectEstimateVerb.self])
 }
 
 /// `likely effect estimate`
-struct EffectEstimate: ParsableCommand {
+struct EffectEstimateVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "estimate",
     abstract: "Estimates E[Y(1) − Y(0)], choosing learners of the nuisance functions by the data.",

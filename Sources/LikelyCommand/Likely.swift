@@ -20,7 +20,7 @@ struct LikelyCommand: ParsableCommand {
       HoldoutCommand.self, SelectCommand.self, EffectCommand.self,
       CausalCommand.self,
       SteerCommand.self,
-      CorrectCommand.self, ReproduceCommand.self, TourCommand.self,
+      CorrectCommand.self, EpidemicCommand.self, ReproduceCommand.self, TourCommand.self,
       MethodsCommand.self, DataCommand.self,
       RunsCommand.self, ReportCommand.self,
     ])

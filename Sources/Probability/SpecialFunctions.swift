@@ -86,3 +86,36 @@ func bisect(_ target: Tensor, low: Double, high: Double, _ increasing: (Tensor) 
   }
   return (a + b) * 0.5
 }
+
+/// ψ(x) = d log Γ(x)/dx for x > 0; NaN elsewhere. Relative error about 1e-14 away from its zero at 1.4616.
+///
+/// Carried above 10 by ψ(x) = ψ(x + 1) − 1/x, then the asymptotic series (DLMF 5.11.2).
+public func digamma(_ x: Double) -> Double {
+  guard x > 0 else { return .nan }
+  if x == .infinity { return x }
+  var (x, sum) = (x, 0.0)
+  while x < 10 {
+    sum -= 1 / x
+    x += 1
+  }
+  let s = 1 / (x * x)
+  let series =
+    s
+    * (1.0 / 12 - s * (1.0 / 120 - s * (1.0 / 252 - s * (1.0 / 240 - s * (1.0 / 132 - s * (691.0 / 32760))))))
+  return sum + .log(x) - 0.5 / x - series
+}
+
+/// ψ′(x) for x > 0; NaN elsewhere. Relative error about 1e-14, in the same way.
+public func trigamma(_ x: Double) -> Double {
+  guard x > 0 else { return .nan }
+  if x == .infinity { return 0 }
+  var (x, sum) = (x, 0.0)
+  while x < 10 {
+    sum += 1 / (x * x)
+    x += 1
+  }
+  let s = 1 / (x * x)
+  let series =
+    1.0 / 6 - s * (1.0 / 30 - s * (1.0 / 42 - s * (1.0 / 30 - s * (5.0 / 66 - s * (691.0 / 2730)))))
+  return sum + 1 / x + 0.5 * s + s / x * series
+}

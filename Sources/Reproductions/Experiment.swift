@@ -71,7 +71,7 @@ public enum Experiments {
     CriticalTokens.self, FollowUpLikelihood.self,
     OnPolicyPreferences.self,
     ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self, OptimisedConformalSelection.self,
-    SelectiveEffects.self, StringDiagramSurgery.self,
+    SelectiveEffects.self, StringDiagramSurgery.self, CarrierEpidemics.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -182,5 +182,8 @@ public enum Methods {
     Method(
       slug: "string-diagram-surgery", command: "likely causal",
       summary: "what happens if a variable is set, from a causal diagram with hidden causes and data"),
+    Method(
+      slug: "meningitis", command: "likely epidemic",
+      summary: "compartment models: thresholds, course, fits to counts, forecasts, sensitivity"),
   ]
 }

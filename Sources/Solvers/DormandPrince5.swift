@@ -13,8 +13,8 @@ public struct DormandPrince5: Sendable {
 
   public init(controller: PIDController = PIDController()) { self.controller = controller }
 
-  private static let nodes = [0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1]
-  private static let weights: [[Double]] = [
+  static let nodes = [0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1]
+  static let weights: [[Double]] = [
     [],
     [1.0 / 5],
     [3.0 / 40, 9.0 / 40],
@@ -24,11 +24,11 @@ public struct DormandPrince5: Sendable {
     [35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84],
   ]
   /// Fifth-order minus fourth-order weights.
-  private static let errorWeights = [
+  static let errorWeights = [
     71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40,
   ]
   /// Hairer, Nørsett and Wanner's coefficients of the dense output's quartic term.
-  private static let denseWeights = [
+  static let denseWeights = [
     -12715105075.0 / 11282082432, 0, 87487479700.0 / 32700410799, -10690763975.0 / 1880347072,
     701980252875.0 / 199316789632, -1453857185.0 / 822651844, 69997945.0 / 29380423,
   ]

@@ -58,6 +58,7 @@ import Testing
       // Scores of two steps of training: particles too few to collapse.
       "anneal": ["--steps", "10", "--particles", "5"], "product": ["--steps", "10", "--particles", "5"],
       "guide": ["--steps", "10", "--particles", "5"],
+      "epidemic sensitivity": ["--samples", "50", "--sobol", "32"], "epidemic stochastic": ["--runs", "5"],
     ]
     try withTemporaryFolder { folder in
       for name in ["held-out.csv", "points.csv", "new.csv"] {
@@ -83,6 +84,8 @@ import Testing
       try Data(#"{"metric": "column", "column": "hours", "above": 2}"#.utf8).write(
         to: folder.appending(path: "q.jsonl"))
       try CausalInputs.write(to: folder)
+      let weekly = [2, 3, 6, 12, 25, 48, 80, 110, 105, 80, 52, 33, 20, 12, 7, 4].map { "\($0)\n" }
+      try Data(("cases\n" + weekly.joined()).utf8).write(to: folder.appending(path: "weekly.csv"))
       var done: Set<String> = []
       for (_, help) in try allHelp() {
         for example in examples(help) where done.insert(example).inserted {

@@ -17,6 +17,7 @@ func makeFamily(_ name: String, _ p: [Double]) throws -> any CumulativeDistribut
   case "Bernoulli": try Bernoulli(probability: p[0])
   case "Binomial": try Binomial(trials: p[0], probability: p[1])
   case "Poisson": try Poisson(rate: p[0])
+  case "NegativeBinomial": try NegativeBinomial(mean: p[0], dispersion: p[1])
   default: fatalError("no family \(name)")
   }
 }
@@ -79,7 +80,8 @@ private func entropy(_ law: any CumulativeDistribution) -> Double? {
   func discreteSums() throws {
     for item in Fixture.scipy.families where item.levels == nil {
       let law = try makeFamily(item.family, item.parameters)
-      let support = Tensor.range(to: 60, dtype: .double)
+      // As far as a tail of 1e-13 reaches.
+      let support = Tensor.range(to: item.family == "NegativeBinomial" ? 2000 : 60, dtype: .double)
       let probabilities = law.logProbability(support).exp()
       #expect(close(probabilities.sum().item(), 1, 1e-13), "\(item.family)")
       expectClose(probabilities.cumulativeSum(0), law.cdf(support), 1e-12, item.family)
@@ -199,6 +201,20 @@ private func entropy(_ law: any CumulativeDistribution) -> Double? {
     #expect(abs(share[0] - 0.5) < 0.015 && abs(share[1] - 0.75) < 0.013)
     expectClose(
       pair.logProbability(Tensor([1, 1, 0, 0], shape: [2, 2])).exp().doubles, [0.375, 0.125], 1e-15)
+  }
+
+  @Test("negative binomial counts have their mean and variance, and are Poisson for a large dispersion")
+  func negativeBinomial() throws {
+    let law = try NegativeBinomial(mean: 6.0, dispersion: 1.5)
+    var source = RandomSource(seed: 4)
+    let draws = law.sample(40_000, using: &source).doubles
+    #expect(abs(Estimate(meanOf: draws).zScore(against: 6)) < 5)
+    #expect(abs(Estimate(meanOf: draws.map { ($0 - 6) * ($0 - 6) }).zScore(against: 30)) < 5)
+    let x = Tensor([0.0, 3, 9])
+    let (wide, poisson) = (try NegativeBinomial(mean: 4.0, dispersion: 1e9), try Poisson(rate: 4.0))
+    expectClose(wide.logProbability(x), poisson.logProbability(x), 1e-6)
+    #expect(law.logProbability(Tensor([0.5, .infinity, .nan])).doubles.description == "[-inf, -inf, nan]")
+    #expect(law.cdf(Tensor([-0.5, .infinity])).doubles == [0, 1])
   }
 
   @Test("Dirichlet agrees with scipy; two categories are a beta distribution")

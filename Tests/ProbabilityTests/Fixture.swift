@@ -63,6 +63,8 @@ struct Fixture: Decodable {
 
   let families: [Family]
   let incompleteBeta: [[Double]]
+  /// x, ψ(x), ψ′(x).
+  let polygamma: [[Double]]
   let multivariateNormal: MultivariateCase
   let dirichlet: DirichletCase
   let kolmogorovSurvival: [[Double]]

@@ -59,6 +59,16 @@ import Torch
     #expect(logDiffExp(.nan, 1).sign.isNaN)
   }
 
+  @Test("digamma and trigamma agree with forty digits; outside x > 0 they are NaN")
+  func polygamma() {
+    for item in Fixture.scipy.polygamma {
+      #expect(close(digamma(item[0]), item[1], 2e-14, floor: 0.1), "ψ(\(item[0]))")
+      #expect(close(trigamma(item[0]), item[2], 2e-14, floor: 1e-12), "ψ′(\(item[0]))")
+    }
+    for x in [0, -1.5, .nan] { #expect(digamma(x).isNaN && trigamma(x).isNaN) }
+    #expect(digamma(.infinity) == .infinity && trigamma(.infinity) == 0)
+  }
+
   @Test("the incomplete beta function agrees with Boost's to its stated accuracy")
   func incompleteBeta() {
     for item in Fixture.scipy.incompleteBeta {

@@ -40,6 +40,10 @@ import Torch
     }
     expectError("Binomial", "trials", "2.5") { _ = try Binomial(trials: 2.5, probability: 0.5) }
     expectError("Poisson", "rate", "0.0") { _ = try Poisson(rate: 0) }
+    expectError("NegativeBinomial", "mean", "0.0") { _ = try NegativeBinomial(mean: 0, dispersion: 1) }
+    expectError("NegativeBinomial", "dispersion", "-1.0") {
+      _ = try NegativeBinomial(mean: 2, dispersion: -1)
+    }
   }
 
   @Test("shapes that do not fit are refused")

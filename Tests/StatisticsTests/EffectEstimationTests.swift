@@ -149,7 +149,7 @@ import Training
       ("S,U\n1,2\n", ":1: found no column T"), ("S,T,T\n1,2,3\n", ":1: found the column T twice"),
       ("S,T,count\n1,yes,many\n", ":2 (count): found \"many\", expected a count"),
       ("S,T,count\n1,yes,-2\n", ":2 (count)"), ("S,T\n1\n", ":2: found 1 fields, expected 2"),
-      ("", "found no lines"), ("S,T\n", "a header and no rows"), ("S,T,n\n1,yes,0\n", "only counts of 0"),
+      ("", "found no rows"), ("S,T\n", "a header and no rows"), ("S,T,n\n1,yes,0\n", "only counts of 0"),
       ("S,T\n,yes\n,no\n", "(S): found a column without a value"),
     ]
     for (text, words) in cases {

@@ -23,6 +23,22 @@ import Torch
     #expect(u.dot(u).item() == u.square().sum().item())
   }
 
+  @Test("A v = λ v for every eigenvalue of a matrix that is not symmetric, complex ones too")
+  func eig() {
+    let a = Tensor([0.0, -1, 0, 1, 0, 0, 2, 3, 0.5], shape: [3, 3])
+    let (values, vectors) = a.eig()
+    let (real, imaginary) = (values.real().doubles, values.imag().doubles)
+    let pairs = zip(real, imaginary).sorted { ($0.0, $0.1) < ($1.0, $1.1) }
+    #expect(abs(pairs[0].0) < 1e-14 && abs(pairs[0].1 + 1) < 1e-14 && abs(pairs[1].1 - 1) < 1e-14)
+    #expect(abs(pairs[2].0 - 0.5) < 1e-14 && pairs[2].1 == 0)
+    let (x, y) = (vectors.real(), vectors.imag())
+    expectClose(a.matmul(x), x * values.real() - y * values.imag())
+    expectClose(a.matmul(y), x * values.imag() + y * values.real())
+    // A batch is as its members.
+    let both = Tensor.stack([a, a * 2]).eig().values.real().max(1).doubles
+    #expect(abs(both[0] - 0.5) < 1e-14 && abs(both[1] - 1) < 1e-14)
+  }
+
   @Test("A = L Lᵀ, and its solves and log-determinant")
   func cholesky() {
     let a = positiveDefinite(6)

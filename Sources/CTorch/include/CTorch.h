@@ -160,6 +160,7 @@ ct_tensor ct_solve_triangular(ct_tensor a, ct_tensor b, bool upper, bool left, b
 ct_tensor ct_solve(ct_tensor a, ct_tensor b);
 int ct_lstsq(ct_tensor a, ct_tensor b, ct_tensor *solution);
 int ct_eigh(ct_tensor a, ct_tensor *values, ct_tensor *vectors);
+int ct_eig(ct_tensor a, ct_tensor *values, ct_tensor *vectors);
 int ct_svd(ct_tensor a, bool full, ct_tensor *u, ct_tensor *s, ct_tensor *vh);
 int ct_qr(ct_tensor a, ct_tensor *q, ct_tensor *r);
 int ct_slogdet(ct_tensor a, ct_tensor *sign, ct_tensor *logabs);

@@ -20,16 +20,9 @@ extension CountTable {
   public init(
     csv url: URL, columns names: [String], states: [String: [String]] = [:], countColumn: String? = nil
   ) throws {
-    let start = try CSVScanner(try ByteSource(url), delimiter: UInt8(ascii: ","))
-    let scanner = try CSVScanner(try ByteSource(url), delimiter: CSVDialect.delimiter(of: start.peek()))
+    let records = try CSVRecords(url, options: TableOptions(header: .present))
     let file = url.lastPathComponent
-    func text(_ field: CSVScanner.Field) -> String {
-      String(decoding: scanner.bytes(of: field), as: UTF8.self)
-    }
-    guard try scanner.next() else {
-      throw StatisticsError(.badData, file, found: "no lines", expected: "a header and rows")
-    }
-    let header = scanner.fields.map(text)
+    let header = records.names
     func position(_ name: String) throws(StatisticsError) -> Int {
       let found = header.indices.filter { header[$0] == name }
       guard let first = found.first else {
@@ -56,32 +49,23 @@ extension CountTable {
     var reading = ColumnReading(names: names, states: states, file: file)
     var rows: [[Int32]] = []
     var counts: [Double] = []
-    while try scanner.next() {
-      let fields = scanner.fields
-      if fields.count == 1, fields[0].start == fields[0].end, !fields[0].isQuoted { continue }
-      guard fields.count == header.count else {
-        throw StatisticsError(
-          .badData, "\(file):\(scanner.line)", found: "\(fields.count) fields",
-          expected: "\(header.count) as in the header")
-      }
+    while try records.next() {
       if let counted {
-        guard let count = Double(text(fields[counted])), count.isFinite, count >= 0 else {
+        guard let count = Double(records.text(counted)), count.isFinite, count >= 0 else {
           throw StatisticsError(
-            .badData, "\(file):\(scanner.line) (\(header[counted]))",
-            found: scanner.shownText(of: fields[counted]), expected: "a count of 0 or more")
+            .badData, "\(file):\(records.line) (\(header[counted]))", found: records.shownText(counted),
+            expected: "a count of 0 or more")
         }
         counts.append(count)
       }
       var row: [Int32] = []
       for (slot, column) in columns.enumerated() {
-        row.append(try reading.code(text(fields[column]), slot, line: scanner.line))
+        row.append(try reading.code(records.text(column), slot, line: records.line))
       }
       rows.append(row)
     }
-    guard !rows.isEmpty, counted == nil || counts.contains(where: { $0 > 0 }) else {
-      throw StatisticsError(
-        .badData, file, found: rows.isEmpty ? "a header and no rows" : "only counts of 0",
-        expected: "at least one record")
+    guard counted == nil || counts.contains(where: { $0 > 0 }) else {
+      throw StatisticsError(.badData, file, found: "only counts of 0", expected: "at least one record")
     }
     let (variables, order) = try reading.variables()
     let coded = rows.map { row in row.enumerated().map { $1 < 0 ? -1 : order[$0][Int($1)] } }

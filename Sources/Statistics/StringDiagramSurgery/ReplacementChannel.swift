@@ -12,14 +12,9 @@ public struct ReplacementChannel: Sendable, Equatable {
   /// Reads a soft intervention (`A,X,p` with rows such as `low,high,0.3`) or a policy (`A,X` with rows such as `low,high`).
   /// - Throws: ``StatisticsError`` and `TableError` with line and column.
   public init(csv url: URL, for network: CausalNetwork) throws {
-    let start = try CSVScanner(try ByteSource(url), delimiter: UInt8(ascii: ","))
-    let scanner = try CSVScanner(try ByteSource(url), delimiter: CSVDialect.delimiter(of: start.peek()))
+    let records = try CSVRecords(url, options: TableOptions(header: .present))
     let file = url.lastPathComponent
-    func texts() -> [String] { scanner.fields.map { String(decoding: scanner.bytes(of: $0), as: UTF8.self) } }
-    guard try scanner.next() else {
-      throw StatisticsError(.badData, file, found: "no lines", expected: "a header and rows")
-    }
-    let header = texts()
+    let header = records.names
     let hasProbability = header.last.map { ["p", "probability"].contains($0.lowercased()) } ?? false
     let names = hasProbability ? Array(header.dropLast()) : header
     guard let variable = names.last else {
@@ -33,14 +28,9 @@ public struct ReplacementChannel: Sendable, Equatable {
       }
     }
     var values = Array(repeating: 0.0, count: axes.cellCount ?? 0)
-    while try scanner.next() {
-      let fields = texts()
-      if fields == [""] { continue }
-      let place = "\(file):\(scanner.line)"
-      guard fields.count == header.count else {
-        throw StatisticsError(
-          .badData, place, found: "\(fields.count) fields", expected: "\(header.count) as in the header")
-      }
+    while try records.next() {
+      let fields = header.indices.map(records.text)
+      let place = "\(file):\(records.line)"
       var cell = 0
       for (axis, word) in zip(axes, fields) {
         guard let state = axis.states.firstIndex(of: word) else {

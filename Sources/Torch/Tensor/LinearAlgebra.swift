@@ -39,6 +39,9 @@ extension Tensor {
   /// Eigenvalues in increasing order and eigenvectors (columns) of symmetric matrices.
   public func eigh() -> (values: Tensor, vectors: Tensor) { pair("eigh") { ct_eigh($0, $1, $2) } }
 
+  /// Eigenvalues in no order and eigenvectors (columns of length 1) of square matrices, both complex.
+  public func eig() -> (values: Tensor, vectors: Tensor) { pair("eig") { ct_eig($0, $1, $2) } }
+
   /// Q and R with orthonormal columns in Q.
   public func qr() -> (q: Tensor, r: Tensor) { pair("qr") { ct_qr($0, $1, $2) } }
 

@@ -2,9 +2,9 @@ import Foundation
 import Torch
 
 /// A file's bytes in pieces, opened on the way when they are gzipped; memory does not grow with the file.
-package final class ByteSource {
+final class ByteSource {
   /// The path, for messages.
-  package let name: String
+  let name: String
   private let descriptor: Int32
   private var inflater: InflateStream?
   private var packed: [UInt8] = []
@@ -15,7 +15,7 @@ package final class ByteSource {
 
   private static let pieceSize = 1 << 18
 
-  package init(_ url: URL) throws(TableError) {
+  init(_ url: URL) throws(TableError) {
     name = url.shownPath
     descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.systemError(name) }

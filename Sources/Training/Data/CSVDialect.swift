@@ -1,5 +1,5 @@
 /// Finding the delimiter from the first lines.
-package enum CSVDialect {
+enum CSVDialect {
   /// In order of preference where several fit equally well.
   static let candidates: [UInt8] = Array(",;\t| ".utf8)
 
@@ -17,7 +17,7 @@ package enum CSVDialect {
   /// Numbers decide between `1,5;2,5` as two German numbers and as three English fields. Where no delimiter
   /// fits (ragged rows, one column) the one most frequent on the first line is taken, so that the reader can
   /// say what is wrong with the rows.
-  package static func delimiter(of bytes: UnsafeBufferPointer<UInt8>) -> UInt8 {
+  static func delimiter(of bytes: UnsafeBufferPointer<UInt8>) -> UInt8 {
     let lines = sampleLines(bytes)
     guard let first = lines.first else { return candidates[0] }
     var best: (delimiter: UInt8, isNumeric: Bool, fields: Int)?

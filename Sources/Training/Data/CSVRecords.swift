@@ -87,6 +87,9 @@ package final class CSVRecords {
     scanner.bytes(of: scanner.fields[column])
   }
 
+  /// The same as text.
+  package func text(_ column: Int) -> String { String(decoding: bytes(column), as: UTF8.self) }
+
   /// The line a field starts on, from 1.
   func line(of column: Int) -> Int { scanner.fields[column].line }
 

@@ -1,13 +1,13 @@
 import Foundation
 
 /// Records of a CSV file (RFC 4180), one at a time, from a buffer that does not grow with the file.
-package final class CSVScanner {
+final class CSVScanner {
   /// One field of the current record, as positions in the buffer.
-  package struct Field {
+  struct Field {
     /// Without quotes and surrounding spaces.
-    package var start: Int
-    package var end: Int
-    package var isQuoted = false
+    var start: Int
+    var end: Int
+    var isQuoted = false
     /// Holds doubled quotes.
     var hasEscapes = false
     /// The line it starts on.
@@ -23,15 +23,15 @@ package final class CSVScanner {
   private var nextLine = 1
 
   /// The fields of the current record; a record of one empty unquoted field is an empty line.
-  package private(set) var fields: [Field] = []
+  private(set) var fields: [Field] = []
   /// The line the current record starts on.
-  package private(set) var line = 0
+  private(set) var line = 0
 
   private static let initialSize = 1 << 18
   /// A record longer than this is a quote that never ends.
   static let maximumRecord = 1 << 26
 
-  package init(_ source: ByteSource, delimiter: UInt8) throws(TableError) {
+  init(_ source: ByteSource, delimiter: UInt8) throws(TableError) {
     self.source = source
     self.delimiter = delimiter
     buffer = .allocate(capacity: Self.initialSize)
@@ -45,12 +45,12 @@ package final class CSVScanner {
 
   /// The bytes of a field of the current record, valid until the next one.
   @inline(__always)
-  package func bytes(of field: Field) -> UnsafeBufferPointer<UInt8> {
+  func bytes(of field: Field) -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(rebasing: UnsafeBufferPointer(buffer)[field.start..<field.end])
   }
 
   /// A field as text, shortened to 40 characters for messages.
-  package func shownText(of field: Field) -> String {
+  func shownText(of field: Field) -> String {
     let text = String(decoding: bytes(of: field).prefix(200), as: UTF8.self)
     return text.count > 40 ? "\"\(text.prefix(39))…\"" : "\"\(text)\""
   }
@@ -72,7 +72,7 @@ package final class CSVScanner {
   }
 
   /// Moves to the next record; false at the end of the file.
-  package func next() throws(TableError) -> Bool {
+  func next() throws(TableError) -> Bool {
     while true {
       if position == filled, sourceIsAtEnd { return false }
       line = nextLine
@@ -93,7 +93,7 @@ package final class CSVScanner {
   }
 
   /// The first bytes of the file, from the current position.
-  package func peek() -> UnsafeBufferPointer<UInt8> {
+  func peek() -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(rebasing: UnsafeBufferPointer(buffer)[position..<filled])
   }
 

@@ -84,6 +84,8 @@ families = [
     discrete("Bernoulli", [0.3], stats.bernoulli(0.3), [-1.0, 0.0, 0.5, 1.0, 2.0], entropy=True),
     discrete("Binomial", [12.0, 0.35], stats.binom(12, 0.35), [-1.0, 0.0, 3.0, 4.5, 12.0, 13.0]),
     discrete("Poisson", [4.2], stats.poisson(4.2), [-1.0, 0.0, 3.0, 4.5, 20.0]),
+    discrete("NegativeBinomial", [7.5, 2.25], stats.nbinom(2.25, 2.25 / 9.75), [-1.0, 0.0, 3.0, 4.5, 40.0]),
+    discrete("NegativeBinomial", [300.0, 17.0], stats.nbinom(17, 17 / 317), [0.0, 200.0, 310.0, 900.0]),
 ]
 
 incomplete = []
@@ -129,6 +131,8 @@ result = {
     "versions": {"scipy": scipy.__version__, "numpy": np.__version__, "mpmath": mpmath.__version__},
     "families": families,
     "incompleteBeta": incomplete,
+    "polygamma": [[x, float(mpmath.psi(0, x)), float(mpmath.psi(1, x))] for x in
+                  [1e-8, 0.01, 0.5, 1.0, 1.4616, 3.7, 9.999, 10.0, 250.0, 1e7]],
     "multivariateNormal": {
         "mean": mean, "covariance": covariance, "x": points,
         "logProbability": multivariate.logpdf(points).tolist(), "entropy": float(multivariate.entropy()),
