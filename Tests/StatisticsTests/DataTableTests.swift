@@ -26,6 +26,15 @@ struct DataTableTests {
     #expect(message { _ = try table.numbers("agee") }.contains("no column \"agee\", expected one of the 3"))
   }
 
+  @Test("none is a level among words, and a gap among numbers")
+  func none() throws {
+    let folder = try TemporaryFolder()
+    let table = try DataTable(contentsOf: folder.file("t.csv", "dose,ill\nnone,1\nsome,none\n?,3\n"))
+    let words = DataTable.Words(levels: ["none", "some"], codes: [0, 1, -1])
+    #expect(try table.column("dose").values == .words(words))
+    #expect(try table.complete(["ill"]).numbers("ill") == [1, 3])
+  }
+
   @Test("columns can be named as words, and blocks keep the first block's types")
   func blocks() throws {
     let folder = try TemporaryFolder()

@@ -4,7 +4,7 @@ import Training
 extension DataTable {
   /// Reads a CSV file (also gzipped): columns of numbers where every field is one or missing, of words else.
   ///
-  /// Empty fields and words such as `NA` are missing. One pass; memory is the table.
+  /// Empty fields and `NA`, `N/A`, `NaN`, `null` and `?` are missing. One pass; memory is the table.
   /// - Parameters:
   ///   - words: columns to take as words even where all their fields are numbers.
   ///   - options: header, delimiter, lines to skip and names; its choice of columns is not looked at.
@@ -108,9 +108,13 @@ private struct ColumnCollector {
     return true
   }
 
+  /// Of a word: fewer texts than of a number, since "none" may well be a level.
   private func isMissing(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    if case .missing = DecimalParser.parse(bytes) { true } else { false }
+    guard bytes.count <= 4 else { return false }
+    return Self.missing.contains(String(decoding: bytes, as: UTF8.self).lowercased())
   }
+
+  private static let missing: Set<String> = ["", "na", "n/a", "nan", "null", "?"]
 
   var values: DataTable.Values {
     guard kind == .words else { return .numbers(numbers) }
