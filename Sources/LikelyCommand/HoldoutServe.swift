@@ -78,6 +78,8 @@ struct HoldoutServe: ParsableCommand {
     let spent = log?.entries.count { $0.source == .holdout } ?? 0
     var server = try server(
       rows: tables.holdout.rowCount, trainingRows: tables.train.rowCount, spent: spent, random)
+    let earlier = log?.entries.count ?? 0
+    var served = 0
     var failed = false
     var number = 0
     var waiting = try ask.map { try questions($0).makeIterator() }
@@ -88,10 +90,15 @@ struct HoldoutServe: ParsableCommand {
         let query = try tables.query(line, number: number)
         let answer = try server.answer(query)
         try log?.append(query.name, answer)
+        served += 1
+        // Earlier runs have revealed something, too, which no bar here counts.
+        let share = earlier == 0 ? server.errorBar(queries: served, beta: 0.05) : nil
+        let bar = share.flatMap { $0 < 1 ? $0 * (query.range.upperBound - query.range.lowerBound) : nil }
         let object: JSONValue = [
           "metric": .string(query.name), "answer": .number(answer.value),
           "source": .string(answer.source.rawValue),
           "budget_left": answer.budgetLeft.map(JSONValue.integer) ?? .null,
+          "error_bar": bar.map(JSONValue.number) ?? .null,
         ]
         print(object.compact)
       } catch let error as StatisticsError {

@@ -155,7 +155,8 @@ public struct OptimisedConformalSelection: Experiment {
       let worst = rows.prefix(4).map { abs($0.rate.value - 0.7 * $0.some) }.max()!
       outcome.claims.append(
         Claim(
-          "B, q = \(level): largest distance of the FDR of OptCS and naive to 0.7 P(some selected)", measured: worst,
+          "B, q = \(level): largest distance of the FDR of OptCS and naive to 0.7 P(some selected)",
+          measured: worst,
           uncertainty: nil,
           rule: .atMost(0.02)))
     }

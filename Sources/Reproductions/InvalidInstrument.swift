@@ -99,7 +99,8 @@ public struct SelectiveEffects: Experiment {
       if r < 5 {
         outcome.claims.append(
           Claim(
-            "A, \(name): distance of the mean to 1, in standard errors", measured: abs(mean.zScore(against: 1)),
+            "A, \(name): distance of the mean to 1, in standard errors",
+            measured: abs(mean.zScore(against: 1)),
             uncertainty: nil,
             rule: .below(3.5)))
       }

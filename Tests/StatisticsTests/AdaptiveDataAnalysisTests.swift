@@ -136,7 +136,9 @@ struct AdaptiveDataAnalysisTests {
     }
     let corrected = try server.answer(.init(values: values, training: [0.9]))
     #expect(corrected.source == .holdout && abs(corrected.value - 0.5) < 0.01 && corrected.budgetLeft == 1)
-    #expect(server.errorBar(queries: 100, beta: 0.05) > 0.1)
+    let bar = try #require(server.errorBar(queries: 100, beta: 0.05))
+    #expect(bar > 0.1 && bar < server.errorBar(queries: 10_000, beta: 0.05)!)
+    #expect(EmpiricalMeans(rows: 3).errorBar(queries: 1, beta: 0.05) == nil)
   }
 
   @Test("rounds go on to the next part only where the current one no longer agrees with the rest")

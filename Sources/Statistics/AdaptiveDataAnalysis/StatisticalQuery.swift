@@ -95,6 +95,13 @@ public struct QueryAnswer: Sendable, Hashable {
 public protocol QueryServer: Sendable {
   /// - Throws: ``StatisticsError``: values that do not fit (`badData`), an exhausted budget (`noAnswer`).
   mutating func answer(_ query: StatisticalQuery) throws(StatisticsError) -> QueryAnswer
+  /// How far any of `queries` answers may be from the population's mean, as a share of the range, with probability 1 − β
+  /// and whatever the questions depend on; `nil` where no theorem is at hand.
+  func errorBar(queries: Int, beta: Double) -> Double?
+}
+
+extension QueryServer {
+  public func errorBar(queries: Int, beta: Double) -> Double? { nil }
 }
 
 /// What has been served, for refusals.

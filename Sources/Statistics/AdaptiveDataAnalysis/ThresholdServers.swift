@@ -122,7 +122,7 @@ public struct GuessAndCheck: QueryServer {
   }
 
   /// How far any of `queries` answers may be from the population's mean, as a share of the range, with probability 1 − β.
-  public func errorBar(queries: Int, beta: Double) -> Double {
+  public func errorBar(queries: Int, beta: Double) -> Double? {
     let sensitivity = 1 / Double(rows)
     let c = Double(corrections)
     let epsilon = epsilons.threshold + epsilons.comparisons + epsilons.corrections
