@@ -16,8 +16,8 @@ struct OrdinalTask: ParsableCommand {
     for i in 0..<rows {
       var predictor = 0.0
       for j in 0..<columns {
-        // The fractional parts of multiples of irrational numbers fill the interval evenly.
-        let x = 2 * (Double(i + 1) * (2.0 + Double(j)).squareRoot()).truncatingRemainder(dividingBy: 1) - 1
+        // The fractional parts of multiples of an irrational number fill the interval evenly.
+        let x = 2 * (Double(i + 1) * (2.5 + Double(j)).squareRoot()).truncatingRemainder(dividingBy: 1) - 1
         values.append(x)
         predictor += x * (j % 2 == 0 ? 0.8 : -0.4)
       }
@@ -74,7 +74,7 @@ struct SelectionTask: ParsableCommand {
     Libtorch.threads = options.threads
     // By formula, so that the peer has the same without a file.
     func value(_ i: Int, _ k: Int) -> Double {
-      (Double(i + 1) * (2.0 + Double(k)).squareRoot()).truncatingRemainder(dividingBy: 1)
+      (Double(i + 1) * (2.5 + Double(k)).squareRoot()).truncatingRemainder(dividingBy: 1)
     }
     func rows(_ range: Range<Int>) -> [[Double]] {
       (0..<models).map { k in
@@ -114,7 +114,7 @@ struct EffectTask: ParsableCommand {
     }
     var (y, a, z, x) = ([Double](), [Double](), [Double](), [Double]())
     for i in 0..<rows {
-      let own = (0..<columns).map { 2 * part(i, 2 + Double($0)) - 1 }
+      let own = (0..<columns).map { 2 * part(i, 2.5 + Double($0)) - 1 }
       x += own
       z.append(part(i, 101) < 0.4 + 0.2 * own[0] ? 1 : 0)
       a.append(part(i, 103) < 0.15 + 0.4 * z[i] + 0.1 * own[1] ? 1 : 0)

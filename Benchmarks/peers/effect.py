@@ -16,7 +16,7 @@ def part(k):
     return np.modf(i * np.sqrt(k))[0]
 
 
-x = np.stack([2 * part(2.0 + j) - 1 for j in range(options.columns)], axis=1)
+x = np.stack([2 * part(2.5 + j) - 1 for j in range(options.columns)], axis=1)
 z = (part(101) < 0.4 + 0.2 * x[:, 0]).astype(float)
 a = (part(103) < 0.15 + 0.4 * z + 0.1 * x[:, 1]).astype(float)
 y = a * (1 + x[:, 0]) + x[:, 2] - x[:, 3] + part(107)

@@ -9,7 +9,7 @@ Q = 0.3
 
 
 def value(i, k):
-    return np.modf((i + 1) * np.sqrt(2.0 + k))[0]
+    return np.modf((i + 1) * np.sqrt(2.5 + k))[0]
 
 
 def rows(i):

@@ -67,6 +67,7 @@ struct OrdinalReport {
     let counts = levels.indices.map { k in
       "\(levels[k]) \((0..<data.response.count).count { data.response.lowest[$0] == k && data.response.highest[$0] == k })"
     }
+    let total = data.weights?.reduce(0, +) ?? Double(data.response.count)
     var facts = [
       ("rows", "\(data.response.count)"), ("classes", counts.joined(separator: ", ")),
       ("columns", "\(names.count)"), ("form", regression.form.rawValue), ("link", regression.link.rawValue),
@@ -77,7 +78,7 @@ struct OrdinalReport {
     }
     facts += [
       ("objective", formatNumber(fit.objective, digits: 10)),
-      ("log-likelihood", formatNumber(-Double(data.response.count) * fit.negativeLogLikelihood, digits: 8)),
+      ("log-likelihood", formatNumber(-total * fit.negativeLogLikelihood, digits: 8)),
       ("slope that is left", formatNumber(fit.residual, digits: 2)), ("iterations", "\(fit.iterations)"),
       ("rows whose cumulative probabilities cross", "\(fit.crossings)"),
     ]

@@ -75,14 +75,16 @@ public struct OptimisedConformalSelection: Experiment {
   }
 
   /// The three bars of a study with several models.
-  private static func claims(_ part: String, _ level: Double, _ rows: [Reading], naive: Rule, gain: Double?)
+  private static func claims(
+    _ part: String, _ level: Double, _ rows: [Reading], naive: Rule, gain: Double?, room: Double = 2
+  )
     -> [Claim]
   {
     var claims = (0..<3).map { place in
       Claim(
         "\(part), q = \(level): FDR of \(procedures[place]) less q, in standard errors",
         measured: (rows[place].rate.value - level) / rows[place].rate.standardError, uncertainty: nil,
-        rule: .atMost(2))
+        rule: .atMost(room))
     }
     claims.append(
       Claim(
@@ -324,9 +326,11 @@ public struct OptimisedConformalSelection: Experiment {
             Self.table(
               "E: setting \(setting), q = \(level), \(repetitions) repetitions",
               Array(zip(Self.procedures, rows)))))
-        // Trees that agree with each other leave less to choose than ten halves of the truth.
+        // Trees that agree with each other leave less to choose than ten halves of the truth. Twelve rates that may be q itself are
+        // within 3.8 standard errors of it in 999 of 1,000 studies.
         outcome.claims += Self.claims(
-          "E, setting \(setting)", level, rows, naive: .clearlyAbove(level, uncertainties: 2), gain: 0)
+          "E, setting \(setting)", level, rows, naive: .clearlyAbove(level, uncertainties: 2), gain: 0,
+          room: 3.8)
       }
     }
     return outcome

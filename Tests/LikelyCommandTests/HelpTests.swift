@@ -48,7 +48,7 @@ import Testing
       "finetune": ["--steps", "2", "--quiet"], "prefer train": ["--steps", "2", "--quiet"],
       "prefer mine": ["--tokens", "8"], "prefer probe": ["--steps", "10"],
       "prefer compare": ["--methods", "asft,dpo", "--quiet"],
-      "critical-tokens sample": ["--tokens", "8", "--n", "4"],
+      "critical-tokens sample": ["--tokens", "8", "--n", "4"], "ordinal compare": ["--folds", "3"],
       "critical-tokens rollouts": ["--tokens", "16", "--n", "4", "--quiet"],
       "prefer online": ["--iterations", "2", "--tokens", "8", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
