@@ -20,7 +20,9 @@ struct SelectCommand: ParsableCommand {
 /// Where scores come from: predictions that the tables hold, or learners.
 struct ScoreArguments: ParsableArguments {
   enum Direction: String, ExpressibleByArgument, CaseIterable { case large, small }
-  enum Method: String, ExpressibleByArgument, CaseIterable { case cs, msel, full, fullMsel = "full-msel" }
+  enum Method: String, ExpressibleByArgument, CaseIterable {
+    case cs, msel, full, fullMsel = "full-msel", naive, split, random
+  }
 
   @Option(help: ArgumentHelp("Column of the labels.", valueName: "name"))
   var label: String
@@ -44,7 +46,7 @@ struct ScoreArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "cs: one model; msel: the best of several; full: learners on all units, no split; full-msel: both.",
+      "cs: one model; msel: the best of several; full: learners on all units; full-msel: both. To compare: naive (not valid), split, random.",
       valueName: "name"))
   var method: Method?
 
@@ -158,9 +160,17 @@ struct ScoreArguments: ParsableArguments {
     if method == .cs, scores.models > 1 {
       throw UsageError("--method cs: \(scores.models) models; one is expected, or --method msel")
     }
-    return scores.models == 1
-      ? try selection(level).selectPlain(scores, using: &random)
-      : try selection(level).select(scores, using: &random)
+    let selection = selection(level)
+    switch method {
+    case .naive: return try selection.selectNaively(scores, using: &random).selection
+    case .split: return try selection.selectBySplit(scores, using: &random).selection
+    case .random:
+      let model = random.integer(in: 0..<scores.models)
+      return try selection.selectPlain(scores.model(model), using: &random)
+    default:
+      return scores.models == 1
+        ? try selection.selectPlain(scores, using: &random) : try selection.select(scores, using: &random)
+    }
   }
 }
 
@@ -216,6 +226,7 @@ struct SelectRun: ParsableCommand {
         calibration: scores.calibration, passes: passes, candidates: scores.candidates,
         weights: (try units.numbers(shift), try candidates.numbers(shift)))
     }
+    if source.method == .naive { tell("likely: --method naive: the false discovery rate is not held") }
     let passing = passes.count(where: \.self)
     if passing == 0 || passing == passes.count {
       tell(
@@ -241,7 +252,9 @@ struct SelectRun: ParsableCommand {
         try source.selection(level).selectPlain(scores.model($0), using: &random).chosen.count
       }
     }
-    show(levels, found, names, individual, identifiers, passing: passing, units: passes.count)
+    show(
+      levels, found, names, individual, identifiers, passing: passing, units: passes.count,
+      ties: scores.tiedShare)
     guard let out else { return }
     var table = ReportTable(
       title: "selection",
@@ -266,7 +279,7 @@ struct SelectRun: ParsableCommand {
 
   private func show(
     _ levels: [Double], _ found: [ConformalSelection.Selection], _ names: [String], _ individual: [[Int]],
-    _ identifiers: [String], passing: Int, units: Int
+    _ identifiers: [String], passing: Int, units: Int, ties: Double
   ) {
     if json {
       let rows: [JSONValue] = zip(levels, zip(found, individual)).map { level, row in
@@ -277,11 +290,18 @@ struct SelectRun: ParsableCommand {
         ]
       }
       print(
-        (["units": .integer(units), "passing": .integer(passing), "selections": .array(rows)] as JSONValue)
-          .pretty, terminator: "")
+        ([
+          "units": .integer(units), "passing": .integer(passing), "tied_share": .number(ties),
+          "selections": .array(rows),
+        ] as JSONValue).pretty, terminator: "")
       return
     }
     print("\(units) labelled units, of which \(passing) pass; \(identifiers.count) candidates")
+    if ties > 0.01 {
+      print(
+        "\(formatNumber(100 * ties, digits: 3)) % of the candidates are tied with a unit, which chance resolves"
+      )
+    }
     for (level, (selection, sizes)) in zip(levels, zip(found, individual)) {
       let shown = selection.chosen.prefix(20).map { identifiers[$0] }.joined(separator: ", ")
       print(

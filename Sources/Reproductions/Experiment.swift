@@ -72,6 +72,7 @@ public enum Experiments {
     OnPolicyPreferences.self,
     ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self, OptimisedConformalSelection.self,
     SelectiveEffects.self, StringDiagramSurgery.self, CarrierEpidemics.self,
+    ManyExpectations.self,
   ]
 
   /// - Throws: ``UnknownExperiment`` where nothing has the name; `all` matches everything.
@@ -179,6 +180,9 @@ public enum Methods {
     Method(
       slug: "selective-ate", command: "likely effect",
       summary: "average effects under hidden confounding with an instrument that may act by itself"),
+    Method(
+      slug: "multi-expectation-is", command: "likely expect",
+      summary: "many expectations of an expensive model from one sample"),
     Method(
       slug: "string-diagram-surgery", command: "likely causal",
       summary: "what happens if a variable is set, from a causal diagram with hidden causes and data"),

@@ -83,6 +83,11 @@ import Testing
       try Data(EffectCommandTests.table().utf8).write(to: folder.appending(path: "study.csv"))
       try Data(#"{"metric": "column", "column": "hours", "above": 2}"#.utf8).write(
         to: folder.appending(path: "q.jsonl"))
+      let model = folder.appending(path: "model.sh")
+      try Data("#!/bin/sh\nwhile read -r line; do echo '[1.5, 2]'; done\n".utf8).write(to: model)
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: model.path)
+      try Data(#"[{"name": "load", "law": "uniform", "low": 0, "high": 2}]"#.utf8).write(
+        to: folder.appending(path: "inputs.json"))
       try CausalInputs.write(to: folder)
       let weekly = [2, 3, 6, 12, 25, 48, 80, 110, 105, 80, 52, 33, 20, 12, 7, 4].map { "\($0)\n" }
       try Data(("cases\n" + weekly.joined()).utf8).write(to: folder.appending(path: "weekly.csv"))

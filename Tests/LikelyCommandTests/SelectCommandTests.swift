@@ -75,6 +75,26 @@ struct SelectCommandTests {
     }
   }
 
+  @Test("baselines are there to compare, the one that is not valid told so, and ties are counted")
+  func baselines() throws {
+    try withTables { folder in
+      for method in ["naive", "split", "random"] {
+        let line =
+          "select run \(source) --predictions good,poor --q 0.3 --method \(method) --out s.csv --json"
+        let outcome = try run(line, in: folder)
+        #expect(outcome.status == 0, "\(outcome.error)")
+        #expect(outcome.error.contains("not held") == (method == "naive"))
+        let object = try #require(
+          try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        #expect(object["tied_share"] as? Double == 0)
+      }
+      let tied = try run(
+        "select run --units a.csv --candidates a.csv --label label --threshold 0.8 --predictions good",
+        in: folder)
+      #expect(tied.output.contains("100 % of the candidates are tied"))
+    }
+  }
+
   @Test("a threshold that nobody passes is told, and so is a level that nothing can reach")
   func warnings() throws {
     try withTables { folder in

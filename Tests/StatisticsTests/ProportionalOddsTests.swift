@@ -119,6 +119,13 @@ struct ProportionalOddsTests {
       .concatenate([chain.design, chain.design]),
       OrdinalResponse(chain.response.lowest + chain.response.lowest, classes: 4),
       weights: [Double](repeating: 0.5, count: 800), lambda: 0.01)
+    let plain = try OrdinalRegression(.proportional).fit(chain.design, chain.response)
+    let half = try OrdinalRegression(.proportional).fit(
+      .concatenate([chain.design, chain.design]),
+      OrdinalResponse(chain.response.lowest + chain.response.lowest, classes: 4),
+      weights: [Double](repeating: 0.5, count: 800))
+    let (errors, halved) = (try #require(plain.standardErrors), try #require(half.standardErrors))
+    #expect(zip(errors.intercepts, halved.intercepts).allSatisfy { abs($0 - $1) < 1e-9 })
     let scaled = try regression.fit(chain.design * 1000 + 7, chain.response, lambda: 0.01)
     for k in 0..<3 {
       for j in 0..<4 {

@@ -76,6 +76,17 @@ public struct ConformalScores: Sendable, Hashable {
     ConformalScores(checked: [calibration[k]], passes, [candidates[k]], weights)
   }
 
+  /// Share of candidates whose prediction by some model is that of a unit as well: there p-values rest on the uniform
+  /// numbers.
+  public var tiedShare: Double {
+    var isTied = [Bool](repeating: false, count: candidateCount)
+    for (own, other) in zip(calibration, candidates) {
+      let known = Set(own)
+      for (j, mu) in other.enumerated() where known.contains(mu) { isTied[j] = true }
+    }
+    return Double(isTied.count(where: \.self)) / Double(candidateCount)
+  }
+
   /// Some of the units.
   func units(_ places: [Int]) -> ConformalScores {
     ConformalScores(

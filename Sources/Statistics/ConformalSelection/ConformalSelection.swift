@@ -48,6 +48,13 @@ public struct ConformalSelection: Sendable, Hashable {
     public let models: [Int]
     /// ξ_j.
     public let pruning: [Double]
+
+    /// The same with every candidate tested by one model.
+    func tested(by model: Int) -> Selection {
+      Selection(
+        chosen: chosen, pValues: pValues, eValues: eValues, sizes: sizes,
+        models: [Int](repeating: model, count: models.count), pruning: pruning)
+    }
   }
 
   /// - Throws: ``StatisticsError`` (`option`) for levels outside (0, 1); weights with several models.

@@ -72,7 +72,7 @@ extension ConformalSelection {
     var best: (model: Int, selection: Selection)?
     for k in 0..<scores.models {
       let found = try selectPlain(scores.model(k), using: &random)
-      if found.chosen.count > best?.selection.chosen.count ?? -1 { best = (k, found) }
+      if found.chosen.count > best?.selection.chosen.count ?? -1 { best = (k, found.tested(by: k)) }
     }
     return best!
   }
@@ -98,6 +98,6 @@ extension ConformalSelection {
       passes: first.map { scores.passes[$0] },
       candidates: scores.calibration.map { row in second.map { row[$0] } })
     let model = try selectNaively(trial, using: &random).model
-    return (model, try selectPlain(scores.units(rest).model(model), using: &random))
+    return (model, try selectPlain(scores.units(rest).model(model), using: &random).tested(by: model))
   }
 }

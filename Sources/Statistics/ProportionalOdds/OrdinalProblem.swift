@@ -10,6 +10,8 @@ struct OrdinalProblem {
   private let means: [Double]
   private let deviations: [Double]
   private let classes: Int
+  /// Σ w.
+  private let total: Double
   private let design: Tensor
 
   private var transitions: Int { likelihood.dimension / width }
@@ -24,7 +26,8 @@ struct OrdinalProblem {
     self.regression = regression
     classes = response.classes
     self.design = design
-    let w = Tensor(weights).unsqueeze(1) / weights.reduce(0, +)
+    total = weights.reduce(0, +)
+    let w = Tensor(weights).unsqueeze(1) / total
     let x = design.to(.double)
     let mean = (w * x).sum(0)
     let centred = x - mean
@@ -155,7 +158,7 @@ struct OrdinalProblem {
     let m = start.count
     let free = penalty(0)
     let places = (0..<m).filter { free.lower[$0] < free.upper[$0] }
-    let n = Double(design.size(0))
+    let n = total
     let information = Tensor(places.flatMap { a in places.map { b in n * minimum.hessian[a * m + b] } })
       .reshape(places.count, places.count)
     // Rows of the map from the free coordinates to (α, β) in raw units.

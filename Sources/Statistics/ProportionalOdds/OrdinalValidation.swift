@@ -4,7 +4,8 @@ import Torch
 
 /// Cross-validation of ordered-class models: λ by held-out rows, and forms of model beside each other.
 ///
-/// Folds have equal shares of every class. λ's grid is that of all rows; columns are standardised inside each fold.
+/// Folds have equal shares of every class. λ's grid is that of all rows; columns are standardised inside each fold. Rows'
+/// weights count in fits; held-out rows count alike, and only those whose class is known.
 public struct OrdinalValidation: Sendable, Hashable {
   public var folds = 5
   public var criterion = OrdinalCriterion.brier
