@@ -123,11 +123,21 @@ struct Compare: ParsableCommand {
         name: "instrument, DoubleML", likely: task("effect"), peer: peer("effect"), bar: .none,
         isPrepared: false),
       Comparison(
-        name: "reusable holdout, NumPy", likely: task("holdout"), peer: peer("holdout"), bar: .none,
+        name: "reusable holdout, NumPy", likely: task("holdout"), peer: peer("holdout"), bar: .faster(10),
         isPrepared: false),
+      Comparison(
+        name: "expectations, NumPy", likely: task("expectation"), peer: peer("expectation"), bar: .faster(3),
+        isPrepared: false),
+      // For information: SciPy's estimator is another, by as many runs; both tell their squared error.
+      Comparison(
+        name: "Sobol' indices, SciPy", likely: task("expectation", "--task", "sobol"),
+        peer: peer("expectation", "--task", "sobol"), bar: .none, isPrepared: false),
       Comparison(
         name: "epidemics, LSODA", likely: task("epidemic"), peer: peer("epidemic"), bar: .faster(20),
         isPrepared: false),
+      Comparison(
+        name: "epidemics, RK45", likely: task("epidemic"), peer: peer("epidemic", "--method", "RK45"),
+        bar: .faster(100), isPrepared: false),
       Comparison(
         name: "epidemic fit, Nelder-Mead", likely: task("epidemic", "--task", "fit"),
         peer: peer("epidemic", "--task", "fit"), bar: .faster(50), isPrepared: false),

@@ -57,15 +57,25 @@ public struct AffineTransformed<Base: ContinuousDistribution>: ContinuousDistrib
   private func untransformed(_ x: Tensor) -> Tensor { (x.to(like: shift) - shift) / scale }
 }
 
-extension AffineTransformed where Base: UnivariateDistribution {
+extension AffineTransformed: UnivariateDistribution where Base: UnivariateDistribution {
   public var mean: Tensor { shift + scale * base.mean }
   public var variance: Tensor { scale.square() * base.variance }
+
+  public func componentLogProbability(_ x: Tensor) -> Tensor {
+    base.componentLogProbability((x.aligned(with: shift) - shift) / scale) - scale.abs().log()
+  }
 }
 
-extension AffineTransformed where Base: CumulativeDistribution {
+extension AffineTransformed: CumulativeDistribution where Base: CumulativeDistribution {
   /// P(X ≤ x) of every component by itself, with the shape of `x`; a negative scale exchanges the tails.
   public func cdf(_ x: Tensor) -> Tensor {
     let level = base.cdf((x.aligned(with: shift) - shift) / scale)
     return Tensor.where(scale .> 0, level, 1 - level)
+  }
+}
+
+extension AffineTransformed: QuantileDistribution where Base: QuantileDistribution {
+  public func quantile(_ p: Tensor) -> Tensor {
+    shift + scale * base.quantile(Tensor.where(scale .> 0, p, 1 - p))
   }
 }

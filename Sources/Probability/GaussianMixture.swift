@@ -69,6 +69,19 @@ public struct GaussianMixture: ContinuousDistribution {
       unchecked: [1], .zeros([1, dimension], dtype: .double), identity, factors: identity)
   }
 
+  /// N(mean, covariance), given the covariance's lower Cholesky factor.
+  package static func normal(mean: Tensor, covariance: Tensor, factor: Tensor) -> GaussianMixture {
+    GaussianMixture(
+      unchecked: [1], mean.unsqueeze(0), covariance.unsqueeze(0), factors: factor.unsqueeze(0))
+  }
+
+  /// All components of all mixtures, each mixture with the same share.
+  package static func concatenating(_ mixtures: [GaussianMixture]) -> GaussianMixture {
+    GaussianMixture(
+      unchecked: mixtures.flatMap(\.weights), .concatenate(mixtures.map(\.means)),
+      .concatenate(mixtures.map(\.covariances)), factors: .concatenate(mixtures.map(\.factors)))
+  }
+
   /// Why a matrix is no covariance, if it is none.
   static func defect(of matrix: Tensor) -> String? {
     let gap = (matrix - matrix.transposed).abs().max().item()
@@ -124,6 +137,16 @@ extension GaussianMixture {
   func slopesAndResponsibilities(_ x: Tensor) -> (Tensor, Tensor) {
     let z = whitened(x)
     return (factors.transposed.triangularSolve(z, upper: true), componentTerms(z).softmax(0))
+  }
+
+  /// log N(x; mₖ, Cₖ) of every component, without its weight: `[n, K]`.
+  public func componentLogProbabilities(_ x: Tensor) -> Tensor {
+    requireRows(x)
+    let halfLogDeterminants = factors.diagonal().log().sum(-1, keep: true)
+    let scales = halfLogDeterminants + 0.5 * Double(dimension) * Double.log(2 * .pi)
+    return x.inBlocks(of: blockRows) { block in
+      (-0.5 * whitened(block).square().sum(1) - scales).transposed
+    }
   }
 
   /// P(component | x): `[n, K]`.

@@ -4,18 +4,25 @@ import Report
 import Statistics
 import Torch
 
-/// Demange-Chryst, Bachoc & Morio 2023 (arXiv 2212.00568), many expectations from one sample: moments of a normal (A) and
-/// exponentials under three laws (B).
+/// Demange-Chryst, Bachoc & Morio 2023 (arXiv 2212.00568), many expectations from one sample: moments of a normal (A),
+/// exponentials under three laws (B), the cantilever's Sobol' indices (C) and its mean under twenty laws (D).
 public struct ManyExpectations: Experiment {
   public static let slug = "multi-expectation-is"
   public init() {}
 
-  public static func parts(_ scale: Scale) -> [String] { ["A", "B"] }
+  public static func parts(_ scale: Scale) -> [String] {
+    scale == .quick ? ["A", "B"] : ["A", "B", "C", "D"]
+  }
 
   public func run(part: String, scale: Scale, random: RandomSource, log: ExperimentLog) throws
     -> ExperimentOutcome
   {
-    part == "A" ? try moments(random: random) : try exponentials(random: random)
+    switch part {
+    case "A": try moments(random: random)
+    case "B": try exponentials(random: random)
+    case "C": try sobolIndices(random: random, log: log)
+    default: try inputLaws(random: random, log: log)
+    }
   }
 
   /// Σ w Var over repetitions, the largest |z| of a mean, and the smallest coverage of ±1.96 standard errors.
@@ -45,6 +52,7 @@ public struct ManyExpectations: Experiment {
       let weights = truths.map { 1 / ($0 * $0) }
       var study = MultipleExpectations(budget: budget)
       study.weights = weights
+      study.controls = .own
       let fixed = study
       let found = try Repetitions(60).run(random.split(count)) { stream in
         try fixed.estimate(GaussianMixture.standardNormal(dimension: 1), using: &stream) { x in
@@ -90,6 +98,7 @@ public struct ManyExpectations: Experiment {
     }
     var study = MultipleExpectations(budget: 5000)
     study.weights = weights
+    study.controls = .own
     let fixed = study
     let found = try Repetitions(100).run(random) { stream in
       try fixed.estimate(laws, using: &stream) { $0.exp() }.estimates

@@ -59,6 +59,7 @@ import Testing
       "anneal": ["--steps", "10", "--particles", "5"], "product": ["--steps", "10", "--particles", "5"],
       "guide": ["--steps", "10", "--particles", "5"],
       "epidemic sensitivity": ["--samples", "50", "--sobol", "32"], "epidemic stochastic": ["--runs", "5"],
+      "expect reuse": ["--budget", "200"],
     ]
     try withTemporaryFolder { folder in
       for name in ["held-out.csv", "points.csv", "new.csv"] {
@@ -84,10 +85,14 @@ import Testing
       try Data(#"{"metric": "column", "column": "hours", "above": 2}"#.utf8).write(
         to: folder.appending(path: "q.jsonl"))
       let model = folder.appending(path: "model.sh")
-      try Data("#!/bin/sh\nwhile read -r line; do echo '[1.5, 2]'; done\n".utf8).write(to: model)
+      try Data("#!/bin/sh\nwhile read -r line; do echo \"$line\" | awk -F'[:}]' '{ print $2 }'; done\n".utf8)
+        .write(to: model)
       try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: model.path)
       try Data(#"[{"name": "load", "law": "uniform", "low": 0, "high": 2}]"#.utf8).write(
         to: folder.appending(path: "inputs.json"))
+      let density =
+        #"{"space": "normal", "inputs": ["load"], "density": {"defensive": 0, "components": [{"share": 1, "weights": [1], "means": [[0]], "covariances": [[[1]]]}]}}"#
+      try Data(density.utf8).write(to: folder.appending(path: "d.json"))
       try CausalInputs.write(to: folder)
       let weekly = [2, 3, 6, 12, 25, 48, 80, 110, 105, 80, 52, 33, 20, 12, 7, 4].map { "\($0)\n" }
       try Data(("cases\n" + weekly.joined()).utf8).write(to: folder.appending(path: "weekly.csv"))

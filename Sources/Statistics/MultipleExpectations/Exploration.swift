@@ -1,16 +1,13 @@
 import Probability
 import RealModule
+import Solvers
 import Torch
 
 /// The points of a study so far, with every density at every point, in logarithms.
+///
+/// Densities of earlier rounds are found once a point: a round costs J densities at all points, and those of the earlier rounds at
+/// the new points.
 struct Exploration {
-  /// What a round drew from.
-  enum Source {
-    /// The laws in equal parts.
-    case laws
-    case mixture(GaussianMixture)
-  }
-
   /// What was learnt.
   struct State {
     /// w.
@@ -19,91 +16,66 @@ struct Exploration {
     var components: [GaussianMixture] = []
     /// α.
     var shares: [Double]
-    /// β.
-    var controls: [Double]
-    /// Of one draw of (f_jφ_j − β_j g_j)/g.
+    var controls: Controls
+    /// Of one draw of what is averaged, one an expectation.
     var variances: [Double]
+    /// Expectations whose φ was 0 at every point.
+    var unreached: [Int] = []
   }
 
   private let options: MultipleExpectations
-  private let laws: [MultipleExpectations.Law]
-  private var points: Tensor?
-  /// φ, `[n, J]`.
-  private var values: Tensor?
-  private var sources: [(source: Source, count: Int)] = []
+  private(set) var points: Evaluation
+  /// What was drawn from, how often, and its log-density at all points; no mixture means the laws in equal parts.
+  private var sources: [(mixture: SamplingMixture?, count: Int, logDensity: Tensor)]
+  /// log g_j of the state at all points, `[n, J]`.
+  private var logComponents: Tensor?
 
-  init(_ options: MultipleExpectations, _ laws: [MultipleExpectations.Law]) {
-    (self.options, self.laws) = (options, laws)
+  /// - Parameter points: drawn from the laws in equal parts.
+  init(_ options: MultipleExpectations, _ points: Evaluation) {
+    (self.options, self.points) = (options, points)
+    sources = [(nil, points.count, points.logMixture)]
   }
 
-  var count: Int { points?.size(0) ?? 0 }
+  var count: Int { points.count }
 
-  /// Evaluates φ at new points.
-  mutating func add(_ x: Tensor, _ phi: (Tensor) throws -> Tensor, density: Source) throws {
-    var y = try phi(x).to(.double)
-    if y.rank == 1 { y = y.unsqueeze(1) }
-    guard y.rank == 2, y.size(0) == x.size(0), y.size(1) >= 1 else {
-      throw StatisticsError(
-        .badData, "φ", found: "values of shape \(y.shape) for \(x.size(0)) points",
-        expected: "a row of values a point")
+  /// Points drawn from the mixture whose components were fitted last.
+  mutating func add(_ drawn: Evaluation, from mixture: SamplingMixture) {
+    let logDrawn = SamplingMixture.logComponents(mixture.components, drawn.x)
+    let logLaws = drawn.logMixture
+    for (place, source) in sources.enumerated() {
+      let density =
+        source.mixture.map {
+          $0.logDensity(SamplingMixture.logComponents($0.components, drawn.x), logLaws)
+        } ?? logLaws
+      sources[place].logDensity = .concatenate([source.logDensity, density])
     }
-    if laws.count > 1 {
-      guard y.size(1) == 1 || y.size(1) == laws.count else {
-        throw StatisticsError(
-          .badData, "φ", found: "\(y.size(1)) values a point for \(laws.count) laws",
-          expected: "1, or one a law")
-      }
-      y = y.expand([y.size(0), laws.count])
-    }
-    let finite = y.isFinite().to(.double).min(1).doubles
-    if let row = finite.firstIndex(of: 0) {
-      throw StatisticsError(
-        .badData, "φ at the point \(x[row].doubles)", found: "\(y[row].doubles)", expected: "finite numbers")
-    }
-    points = points.map { .concatenate([$0, x]) } ?? x
-    values = values.map { .concatenate([$0, y]) } ?? y
-    sources.append((density, x.size(0)))
-  }
-
-  private var expectations: Int { values!.size(1) }
-
-  /// log f_j at all points, `[n, J]`.
-  private func logLaws(_ x: Tensor) -> Tensor {
-    if laws.count == 1 { return laws[0].logDensity(x).unsqueeze(1).expand([x.size(0), expectations]) }
-    return .stack(laws.map { $0.logDensity(x) }, axis: 1)
-  }
-
-  private func logDensity(_ source: Source, _ x: Tensor) -> Tensor {
-    let own = laws.map { $0.logDensity(x) }
-    let lawsAlone = Tensor.stack(own, axis: 1).logSumExp(1) - .log(Double(laws.count))
-    guard case .mixture(let density) = source else { return lawsAlone }
-    let drawn = density.logProbability(x)
-    guard options.defensive > 0 else { return drawn }
-    return Tensor.stack(
-      [drawn + .log(1 - options.defensive), lawsAlone + .log(options.defensive)], axis: 1
-    ).logSumExp(1)
+    let all = Tensor.concatenate([logComponents!, logDrawn])
+    points = points.adding(drawn)
+    logComponents = all
+    sources.append((mixture, drawn.count, mixture.logDensity(all, points.logMixture)))
   }
 
   /// log of the mixture of everything that was drawn from, by counts (the balance heuristic), `[n]`.
-  private var logSampling: Tensor {
-    let x = points!
-    let parts = sources.map { logDensity($0.source, x) + .log(Double($0.count) / Double(count)) }
-    return Tensor.stack(parts, axis: 1).logSumExp(1)
+  var logSampling: Tensor {
+    let parts = sources.map { $0.logDensity + .log(Double($0.count) / Double(count)) }
+    return parts.count == 1 ? parts[0] : Tensor.stack(parts, axis: 1).logSumExp(1)
   }
 
   /// Plain importance sampling by the laws: the first estimates.
-  func start(_ weights: [Double]) -> State {
-    let ratio = (logLaws(points!) - logSampling.unsqueeze(1)).exp() * values!
-    let means = ratio.mean(0).doubles
-    let variances = ((ratio - ratio.mean(0)).square().sum(0) / Double(count - 1)).doubles
-    var w = weights.isEmpty ? [Double](repeating: 1, count: expectations) : weights
+  func start() throws(StatisticsError) -> State {
+    let ratios = points.ratios(over: logSampling)
+    let means = ratios.mean(0).doubles
+    let variances = ((ratios - ratios.mean(0)).square().sum(0) / Double(count - 1)).doubles
+    var w = options.weights.isEmpty ? [Double](repeating: 1, count: points.expectations) : options.weights
     if options.weighsRelatively { w = means.map { $0 == 0 ? 1 : 1 / ($0 * $0) } }
-    precondition(
-      w.count == expectations && w.allSatisfy { $0 > 0 }, "MultipleExpectations: \(w.count) weights")
+    guard w.count == points.expectations else {
+      throw StatisticsError(
+        .option, "the weights", found: "\(w.count)", expected: "\(points.expectations), one an expectation")
+    }
     let sizes = zip(w, means).map { $0.squareRoot() * abs($1) }
     let total = sizes.reduce(0, +)
-    let shares = total > 0 ? sizes.map { $0 / total } : sizes.map { _ in 1 / Double(expectations) }
-    return State(weights: w, shares: shares, controls: means, variances: variances)
+    let shares = total > 0 ? sizes.map { $0 / total } : sizes.map { _ in 1 / Double(sizes.count) }
+    return State(weights: w, shares: shares, controls: .own(means), variances: variances)
   }
 
   /// Σ w Var of the estimates by `count` draws.
@@ -111,126 +83,93 @@ struct Exploration {
     zip(weights, variances).reduce(0) { $0 + $1.0 * $1.1 } / Double(count)
   }
 
-  /// g_j by the cross-entropy step: the family's member nearest to |f_jφ_j|, by all points so far.
-  func fit(_ state: inout State, _ family: MultipleExpectations.Family, using random: inout RandomSource)
-    throws(StatisticsError)
-  {
-    let x = points!
-    let v = ((logLaws(x) - logSampling.unsqueeze(1)).exp() * values!.abs())
+  /// g_j by the cross-entropy step: the family's member nearest to |f_jφ_j|, by all points so far. An expectation that no
+  /// point reaches gets the law itself.
+  mutating func fit(_ state: inout State, using random: inout RandomSource) throws(StatisticsError) {
+    let h = logSampling
+    var v = points.ratios(over: h).abs()
     let sums = v.sum(0).doubles
-    if let j = sums.firstIndex(where: { !($0 > 0) }) {
+    state.unreached = sums.indices.filter { !(sums[$0] > 0) }
+    if state.unreached.count == sums.count {
       throw StatisticsError(
-        .noAnswer, "expectation \(j + 1)", found: "no point so far where it is not 0", expected: "some",
-        advice: "it is a rare event: take a larger budget, or laws that reach it")
+        .noAnswer, "expectation 1", found: "no point so far where it is not 0, nor any other",
+        expected: "some", advice: "these are rare events: take a larger budget, or laws that reach them")
     }
-    let centred = x - x.mean(0)
-    // Relative to the scale of the points.
-    let ridge = 1e-6 * centred.square().mean().item()
-    state.components = []
-    for (j, sum) in sums.enumerated() {
-      let weights = v[.all, j] / sum
-      state.components.append(try WeightedMixture.fit(x, weights, family, ridge: ridge, using: &random))
+    if !state.unreached.isEmpty {
+      let own = points.lawRatios(over: h).expand(v.shape)
+      v = Tensor.where(Tensor(sums).unsqueeze(0) .> 0, v, own)
+    }
+    // In units of the points' spread, so that a ridge means the same in every coordinate.
+    let x = points.x
+    let centre = x.mean(0)
+    let scale = (x - centre).square().mean(0).sqrt().clamp(1e-300)
+    state.components = try CrossEntropyFit.densities(
+      (x - centre) / scale, v / v.sum(0), options.family, ridge: 1e-6, using: &random
+    ).map { g throws(StatisticsError) in try Self.moved(g, centre, scale) }
+    logComponents = SamplingMixture.logComponents(state.components, x)
+  }
+
+  private static func moved(_ g: GaussianMixture, _ centre: Tensor, _ scale: Tensor) throws(StatisticsError)
+    -> GaussianMixture
+  {
+    do {
+      return try GaussianMixture(
+        weights: g.weights, means: g.means * scale + centre,
+        covariances: g.covariances * (scale.unsqueeze(1) * scale))
+    } catch {
+      throw StatisticsError(
+        .noAnswer, "a sampling density", found: "\(error)", expected: "a positive definite covariance",
+        advice: "take a larger budget, or the diagonal family")
     }
   }
 
-  /// α: the minimum over the simplex of the mean of A/(Σ α_l G_l), A = Σ w_j (f_jφ_j − β_j g_j)²/h², G_l = g_l/h. Convex; every
-  /// step α_l ← α_l √(−∂_l) lowers it.
+  /// α: the minimum over the simplex of the mean of A/(Σ α_l G_l), A = Σ w_j (f_jφ_j − β_j g_j)²/h², G_l = g_l/h.
   func chooseShares(_ state: inout State) {
-    let x = points!
-    let h = logSampling.unsqueeze(1)
-    let g = (Tensor.stack(state.components.map { $0.logProbability(x) }, axis: 1) - h).exp()
-    let residuals = (logLaws(x) - h).exp() * values! - Tensor(state.controls) * g
-    let a = (residuals.square() * Tensor(state.weights)).sum(1)
+    let h = logSampling
+    let g = (logComponents! - h.unsqueeze(1)).exp()
+    let controls = Controls.columns(state.controls.kind, components: g, laws: points.lawRatios(over: h))
+    let terms = state.controls.residuals(points.ratios(over: h), controls)
+    let a = (terms.square() * Tensor(state.weights)).sum(1)
     let scale = a.mean().item()
     guard scale > 0, scale.isFinite else { return }
     let shares = a / scale
-    var alpha = Tensor(state.shares).clamp(1e-11, 1)
-    alpha = alpha / alpha.sum()
-    for _ in 0..<200 {
-      let mixture = (g * alpha).sum(1).clamp(1e-300, .greatestFiniteMagnitude)
-      let slopes = (g * (shares / mixture.square()).unsqueeze(1)).mean(0)
-      let next = (alpha * slopes.sqrt()).clamp(1e-11, .greatestFiniteMagnitude)
-      let normalised = next / next.sum()
-      let change = (normalised - alpha).abs().max().item()
-      alpha = normalised
-      if change < 1e-9 { break }
+    // −∂/∂α_l; a thousandth of the criterion is far below what the fit of g_j leaves open.
+    state.shares = simplexMinimum(from: state.shares, tolerance: 1e-3) { alpha in
+      let mixture = g.matmul(alpha).clamp(1e-300)
+      return (shares / mixture.square()).matmul(g) / Double(g.size(0))
     }
-    state.shares = alpha.doubles
   }
 
-  /// Σ α_j g_j as one mixture.
-  func mixture(_ state: State) throws -> GaussianMixture {
-    guard !state.components.isEmpty else {
-      preconditionFailure("MultipleExpectations: no density was fitted")
-    }
-    let weights = zip(state.shares, state.components).flatMap { share, g in g.weights.map { share * $0 } }
-    let total = weights.reduce(0, +)
-    return try GaussianMixture(
-      weights: weights.map { $0 / total }, means: .concatenate(state.components.map(\.means)),
-      covariances: .concatenate(state.components.map(\.covariances)))
+  /// What the control variates are multiplied with and what variance is left, by the points from `first` on, which are draws
+  /// of the mixture.
+  func regress(_ state: inout State, from first: Int) {
+    let logDensity = sources[sources.count - 1].logDensity
+    let rows = first..<count
+    let drawn = logDensity[rows].unsqueeze(1)
+    let laws = (points.logLaws[rows] - drawn).exp()
+    let f = laws * points.values[rows]
+    // A fit of many factors to few draws adds more than it takes away.
+    let count = state.components.count + laws.size(1)
+    let kind = 10 * count > rows.count ? .own : options.controls
+    let g = Controls.columns(kind, components: (logComponents![rows] - drawn).exp(), laws: laws)
+    state.controls = Controls(kind, f, g)
+    let terms = state.controls.terms(f, g)
+    state.variances = ((terms - terms.mean(0)).square().sum(0) / Double(rows.count - 1)).doubles
   }
 
-  func sample(
-    _ density: GaussianMixture, _ count: Int, _ defensive: Double, _ laws: [MultipleExpectations.Law],
-    _ random: inout RandomSource
-  ) throws -> Tensor {
-    guard defensive > 0 else { return density.sample(count, using: &random) }
-    let own = (0..<count).count { _ in random.uniform() < defensive }
-    var parts = [density.sample(count - own, using: &random)]
-    for (j, law) in laws.enumerated() {
-      let share = (j + 1) * own / laws.count - j * own / laws.count
-      if share > 0 { parts.append(law.sample(share, &random)) }
-    }
-    return .concatenate(parts)
-  }
-
-  /// β_j = Cov(g_j/g, f_jφ_j/g)/Var(g_j/g) and what variance is left, on the points from `first` on, which are draws of g.
-  func regress(_ state: inout State, from first: Int, _ density: GaussianMixture) {
-    let (f, g) = ratios(state, from: first, density)
-    let n = Double(f.size(0))
-    let (df, dg) = (f - f.mean(0), g - g.mean(0))
-    let covariances = (df * dg).sum(0).doubles
-    let squares = dg.square().sum(0).doubles
-    state.controls = zip(covariances, squares).map { $1 > 0 ? $0 / $1 : 0 }
-    let left = f - Tensor(state.controls) * g
-    state.variances = ((left - left.mean(0)).square().sum(0) / (n - 1)).doubles
-  }
-
-  /// f_jφ_j/g and g_j/g at the points from `first` on, `[n, J]`.
-  private func ratios(_ state: State, from first: Int, _ density: GaussianMixture) -> (f: Tensor, g: Tensor) {
-    let x = points![first..<count]
-    let drawn = logDensity(.mixture(density), x).unsqueeze(1)
-    let f = (logLaws(x) - drawn).exp() * values![first..<count]
-    let g = (Tensor.stack(state.components.map { $0.logProbability(x) }, axis: 1) - drawn).exp()
-    return (f, g)
-  }
-
-  /// The estimates of a sample of its own.
-  func result(
-    _ state: State, _ density: GaussianMixture, _ criteria: [Double], _ stop: MultipleExpectations.Stop
-  ) -> MultipleExpectations.Result {
-    let (f, g) = ratios(state, from: 0, density)
-    let n = Double(count)
-    let beta = Tensor(state.controls)
-    // ∫ g_j/g is 1 only where all of g_j is in reach, which a mixture that contains it grants.
-    let terms = beta + f - beta * g
-    let centred = terms - terms.mean(0)
-    let covariance = (centred.transposed.matmul(centred) / ((n - 1) * n)).doubles
-    let j = expectations
-    let estimates = terms.mean(0).doubles.enumerated().map { place, value in
-      Estimate(value, standardError: covariance[place * j + place].squareRoot())
-    }
-    let sizes = f.abs().sum(0).square() / f.square().sum(0).clamp(1e-300, .greatestFiniteMagnitude)
-    // E_f φ² by the same draws.
-    let squares = (f * values!).mean(0).doubles
-    let gains = estimates.indices.map { place in
-      let plain = (squares[place] - estimates[place].value * estimates[place].value) / n
-      return plain / max(covariance[place * j + place], .leastNormalMagnitude)
-    }
-    return MultipleExpectations.Result(
-      estimates: estimates, covariance: covariance, density: density, shares: state.shares,
-      controls: state.controls, criteria: criteria, stop: stop, finalCount: count,
-      effectiveSizes: sizes.doubles,
-      gains: gains)
+  /// f_jφ_j and controls over the mixture of everything that was drawn from, with a final sample of `density`.
+  func balanced(
+    with sample: Evaluation, from density: SamplingMixture, _ kind: MultipleExpectations.ControlVariates
+  ) -> (f: Tensor, g: Tensor) {
+    var all = self
+    // Not always the components that were fitted last.
+    all.logComponents = SamplingMixture.logComponents(density.components, points.x)
+    all.add(sample, from: density)
+    let h = all.logSampling
+    let components = (all.logComponents! - h.unsqueeze(1)).exp()
+    return (
+      all.points.ratios(over: h),
+      Controls.columns(kind, components: components, laws: all.points.lawRatios(over: h))
+    )
   }
 }

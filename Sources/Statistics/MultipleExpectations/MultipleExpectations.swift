@@ -1,5 +1,6 @@
 import Probability
 import RealModule
+import Sampling
 import Torch
 
 /// Many expectations I_j = E_{f_j}[φ_j(X)] from one sample: importance sampling from a mixture of one density for each, learnt in
@@ -12,6 +13,7 @@ import Torch
 /// }
 /// print(result.estimates)   // 1 ± …, 3 ± …
 /// ```
+/// Where φ changes its sign, densities are fitted to |φ| and the signed φ is averaged: unbiased, without the guarantee of no variance.
 /// Source: Demange-Chryst, Bachoc & Morio 2023 (arXiv 2212.00568). Cost: `budget` evaluations of φ; besides J densities at all points
 /// a round.
 public struct MultipleExpectations: Sendable, Hashable {
@@ -24,49 +26,37 @@ public struct MultipleExpectations: Sendable, Hashable {
     case mixture(Int)
   }
 
-  /// N: evaluations of φ in all.
+  /// What is subtracted from an expectation's terms.
+  public enum ControlVariates: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The expectation's own density, as in the source.
+    case own
+    /// All of them, and the laws: never worse for many draws. Where a round has fewer than ten draws a control, the own ones
+    /// are taken.
+    case all
+  }
+
+  /// N: evaluations of φ in all, at least 100 and at least 10 (d + 2).
   public var budget: Int
   public var family = Family.gaussian
+  public var controls = ControlVariates.all
   /// w_j > 0 of the criterion Σ w_j Var(Î_j); ones where empty.
   public var weights: [Double] = []
   /// Takes w_j = 1/Î_j² by the first estimates in place of ``weights``: relative errors count alike.
   public var weighsRelatively = false
   /// Takes the densities of the round before the last where the last was worse.
   public var takesBest = false
-  /// Share of the inputs' own law in every sampling density: tails are then never lighter than it.
+  /// Share of the inputs' own law in every sampling density, in [0, 1): tails are then never lighter than it.
   public var defensive = 0.0
+  /// Refuses negative φ.
+  public var requiresPositive = false
+  /// Draws the final sample from randomised Sobol' sequences, 16 of them, for the error. Not with a defensive share.
+  public var isQuasiRandom = false
+  /// Averages over the exploration's draws too, by the balance heuristic. Slightly biased, as the densities were chosen by them.
+  public var combinesRounds = false
+  /// Checks before the first evaluation that the laws' draws and densities belong together, to five standard errors.
+  public var checksLaws = false
 
   public init(budget: Int) { self.budget = budget }
-
-  /// Why no further round was made.
-  public enum Stop: String, Sendable, Hashable, Codable {
-    /// Another round would have cost more than it gained.
-    case costs
-    /// Half of the budget was explored.
-    case explored
-  }
-
-  public struct Result: Sendable {
-    /// One an expectation, unbiased whatever was learnt before.
-    public let estimates: [Estimate]
-    /// Of the estimates, row by row, `[J, J]`.
-    public let covariance: [Double]
-    /// The final sampling density.
-    public let density: GaussianMixture
-    /// α, one an expectation.
-    public let shares: [Double]
-    /// β_j, the control variates' factors.
-    public let controls: [Double]
-    /// Σ w_j Var after every round, for the whole budget.
-    public let criteria: [Double]
-    public let stop: Stop
-    /// Evaluations of the final sample; the others were exploration.
-    public let finalCount: Int
-    /// (Σv)²/Σv² of v = |f_jφ_j|/g, one an expectation.
-    public let effectiveSizes: [Double]
-    /// Variance of as many plain draws over that of the estimate, one an expectation, from the same sample.
-    public let gains: [Double]
-  }
 
   /// What is drawn from, and its density.
   public struct Law: Sendable {
@@ -74,8 +64,19 @@ public struct MultipleExpectations: Sendable, Hashable {
     let logDensity: @Sendable (Tensor) -> Tensor
 
     public init(_ distribution: some ContinuousDistribution) {
-      sample = { distribution.sample($0, using: &$1).to(.double) }
-      logDensity = { distribution.logProbability($0).to(.double) }
+      self.init(
+        sample: { distribution.sample($0, using: &$1) }, logDensity: { distribution.logProbability($0) })
+    }
+
+    /// - Parameters:
+    ///   - sample: rows `[count, d]`.
+    ///   - logDensity: rows `[n, d]` to `[n]`, normalised; −∞ outside the support.
+    public init(
+      sample: @escaping @Sendable (Int, inout RandomSource) -> Tensor,
+      logDensity: @escaping @Sendable (Tensor) -> Tensor
+    ) {
+      self.sample = { sample($0, &$1).to(.double) }
+      self.logDensity = { logDensity($0).to(.double) }
     }
   }
 
@@ -86,45 +87,40 @@ public struct MultipleExpectations: Sendable, Hashable {
 
   /// - Parameters:
   ///   - laws: one, or one an expectation, of points `[n, d]`.
-  ///   - phi: `[n, d]` to `[n, J]`, or `[n, 1]` where every law has its own expectation of one function.
-  /// - Throws: ``StatisticsError``: values that are not finite (with the point), an expectation all of whose weights are 0, options
-  ///   out of range; and what φ throws.
+  ///   - phi: `[n, d]` to `[n, J]`, or `[n, 1]` where every law has its own expectation of one function. Points outside all laws are
+  ///     not asked for.
+  /// - Throws: ``StatisticsError``: values that are not finite (with the point), expectations all of whose terms are 0, options out
+  ///   of range; and what φ throws.
   public func estimate(_ laws: [Law], using random: inout RandomSource, of phi: (Tensor) throws -> Tensor)
-    throws
-    -> Result
+    throws -> Result
   {
     let round = budget / 10
-    guard round >= 10 else {
-      throw StatisticsError(.option, "the budget", found: "\(budget)", expected: "at least 100 evaluations")
+    let points = try firstPoints(round, laws, using: &random)
+    func evaluated(_ x: Tensor, _ expectations: Int?) throws -> Evaluation {
+      try Evaluation(x, laws, expectations: expectations, requiresPositive: requiresPositive, phi)
     }
-    guard (0..<1).contains(defensive) else {
-      throw StatisticsError(.option, "the defensive share", found: "\(defensive)", expected: "in [0, 1)")
-    }
-    var exploration = Exploration(self, laws)
-    // From the laws themselves.
-    let counts = laws.indices.map { ($0 + 1) * round / laws.count - $0 * round / laws.count }
-    let points = Tensor.concatenate(zip(laws, counts).map { $0.sample($1, &random) })
-    try exploration.add(points, phi, density: .laws)
-    var state = exploration.start(weights)
+    var exploration = Exploration(self, try evaluated(points, nil))
+    let expectations = exploration.points.expectations
+    var state = try exploration.start()
     var (variances, n) = (state.variances, round)
     var criteria = [exploration.criterion(variances, state.weights, count: budget - n)]
     var stop = Stop.explored
     while n < budget / 2 {
       let previous = state
       var next = state
-      try exploration.fit(&next, family, using: &random)
+      try exploration.fit(&next, using: &random)
       exploration.chooseShares(&next)
-      let density = try exploration.mixture(next)
+      let density = try SamplingMixture(
+        components: next.components, shares: next.shares, defensive: defensive)
       let first = exploration.count
-      try exploration.add(
-        try exploration.sample(density, round, defensive, laws, &random), phi, density: .mixture(density))
-      exploration.regress(&next, from: first, density)
+      exploration.add(
+        try evaluated(density.sample(round, laws, using: &random), expectations), from: density)
+      exploration.regress(&next, from: first)
       n += round
       criteria.append(exploration.criterion(next.variances, state.weights, count: budget - n))
       state = next
-      if exploration.criterion(variances, state.weights, count: budget - n + round)
-        <= criteria[criteria.count - 1]
-      {
+      let before = exploration.criterion(variances, state.weights, count: budget - n + round)
+      if before <= criteria[criteria.count - 1] {
         stop = .costs
         // The first state has no densities of its own to go back to.
         if takesBest, !previous.components.isEmpty { state = previous }
@@ -132,10 +128,117 @@ public struct MultipleExpectations: Sendable, Hashable {
       }
       variances = next.variances
     }
-    let density = try exploration.mixture(state)
-    var final = Exploration(self, laws)
-    try final.add(
-      try final.sample(density, budget - n, defensive, laws, &random), phi, density: .mixture(density))
-    return final.result(state, density, criteria, stop)
+    let density = try SamplingMixture(
+      components: state.components, shares: state.shares, defensive: defensive)
+    let final = try draws(budget - n, density, laws, using: &random) { try evaluated($0, expectations) }
+    return Result(
+      final, state, density, quasiRandom: isQuasiRandom, combined: combinesRounds ? exploration : nil,
+      criteria: criteria, stop: stop)
+  }
+
+  /// Another φ under the density of an earlier study: all but a tenth of the budget, which finds the controls, is averaged.
+  ///
+  /// - Parameters:
+  ///   - density: of ``Result/density``, over points of the same space.
+  ///   - laws, phi: as in ``estimate(_:using:of:)``.
+  /// - Throws: as there; also where the dimensions differ.
+  public func estimate(
+    _ laws: [Law], from density: SamplingMixture, using random: inout RandomSource,
+    of phi: (Tensor) throws -> Tensor
+  ) throws -> Result {
+    let probe = try firstPoints(budget / 10, laws, using: &random)
+    guard probe.size(1) == density.dimension else {
+      throw StatisticsError(
+        .badData, "the sampling density", found: "\(density.dimension) dimensions",
+        expected: "\(probe.size(1)), as the inputs have")
+    }
+    func evaluated(_ x: Tensor, _ expectations: Int?) throws -> Evaluation {
+      try Evaluation(x, laws, expectations: expectations, requiresPositive: requiresPositive, phi)
+    }
+    // A fit of many controls to few draws adds more than it takes away.
+    let round = max(budget / 10, min(10 * (density.components.count + laws.count), budget / 4))
+    let first = try evaluated(density.sample(round, laws, using: &random), nil)
+    var state = Exploration.State(
+      weights: weights.isEmpty ? [Double](repeating: 1, count: first.expectations) : weights,
+      components: density.components, shares: density.shares, controls: .own([]), variances: [])
+    guard state.weights.count == first.expectations else {
+      throw StatisticsError(
+        .option, "the weights", found: "\(state.weights.count)",
+        expected: "\(first.expectations), one an expectation")
+    }
+    let (_, f, g) = Self.ratios(first, density, .all)
+    state.controls = Controls(.all, f, g)
+    let final = try draws(budget - round, density, laws, using: &random) {
+      try evaluated($0, first.expectations)
+    }
+    return Result(
+      final, state, density, quasiRandom: isQuasiRandom, combined: nil, criteria: [], stop: .given)
+  }
+
+  /// f_j, f_jφ_j and the controls over the density.
+  static func ratios(_ points: Evaluation, _ density: SamplingMixture, _ kind: ControlVariates)
+    -> (laws: Tensor, f: Tensor, g: Tensor)
+  {
+    let components = SamplingMixture.logComponents(density.components, points.x)
+    let drawn = density.logDensity(components, points.logMixture)
+    let laws = points.lawRatios(over: drawn)
+    let g = Controls.columns(kind, components: (components - drawn.unsqueeze(1)).exp(), laws: laws)
+    return (laws, laws * points.values, g)
+  }
+
+  /// The final sample: one part, or one a randomisation.
+  private func draws(
+    _ count: Int, _ density: SamplingMixture, _ laws: [Law], using random: inout RandomSource,
+    _ evaluated: (Tensor) throws -> Evaluation
+  ) throws -> [Evaluation] {
+    guard isQuasiRandom else { return [try evaluated(density.sample(count, laws, using: &random))] }
+    return try (0..<16).map { _ in
+      try evaluated(density.quasiSample(count / 16, using: &random))
+    }
+  }
+
+  /// The options are in range; then the laws' own draws in equal parts.
+  private func firstPoints(_ count: Int, _ laws: [Law], using random: inout RandomSource) throws -> Tensor {
+    guard budget >= 100 else {
+      throw StatisticsError(.option, "the budget", found: "\(budget)", expected: "at least 100 evaluations")
+    }
+    guard (0..<1).contains(defensive) else {
+      throw StatisticsError(.option, "the defensive share", found: "\(defensive)", expected: "in [0, 1)")
+    }
+    guard !laws.isEmpty else {
+      throw StatisticsError(.option, "the laws", found: "none", expected: "one, or one an expectation")
+    }
+    if let j = weights.firstIndex(where: { !($0 > 0) || !$0.isFinite }) {
+      throw StatisticsError(
+        .option, "weight \(j + 1)", found: "\(weights[j])", expected: "a finite number above 0")
+    }
+    if case .mixture(let parts) = family, parts < 1 {
+      throw StatisticsError(.option, "parts of a mixture", found: "\(parts)", expected: "at least 1")
+    }
+    guard !isQuasiRandom || defensive == 0 else {
+      throw StatisticsError(
+        .option, "the quasi-random sample", found: "a defensive share too", expected: "one of both")
+    }
+    let counts = laws.indices.map { ($0 + 1) * count / laws.count - $0 * count / laws.count }
+    guard counts.allSatisfy({ $0 > 0 }) else {
+      throw StatisticsError(
+        .option, "the budget", found: "\(budget) evaluations for \(laws.count) laws",
+        expected: "at least \(10 * laws.count)")
+    }
+    let points = Tensor.concatenate(zip(laws, counts).map { $0.sample($1, &random) })
+    precondition(points.rank == 2, "MultipleExpectations: a law draws \(points.shape), rows are expected")
+    let least = 10 * (points.size(1) + 2)
+    guard budget >= least else {
+      throw StatisticsError(
+        .option, "the budget", found: "\(budget) for \(points.size(1)) dimensions",
+        expected: "at least \(least) evaluations")
+    }
+    guard !isQuasiRandom || points.size(1) < SobolSequence.maximumDimension else {
+      throw StatisticsError(
+        .option, "the quasi-random sample", found: "\(points.size(1)) dimensions",
+        expected: "at most \(SobolSequence.maximumDimension - 1)")
+    }
+    if checksLaws { for (j, law) in laws.enumerated() { try LawCheck.run(law, j, using: &random) } }
+    return points
   }
 }

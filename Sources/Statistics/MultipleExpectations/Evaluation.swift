@@ -1,0 +1,86 @@
+import Probability
+import Torch
+
+/// Points with what does not depend on how they were drawn: φ, and the laws' densities.
+struct Evaluation {
+  /// `[n, d]`.
+  var x: Tensor
+  /// φ, `[n, J]`; 0 where no law has mass.
+  var values: Tensor
+  /// log f_j, `[n, J]`, or `[n, 1]` for one law.
+  var logLaws: Tensor
+
+  var count: Int { x.size(0) }
+  var expectations: Int { values.size(1) }
+  /// log of the laws' equal mixture, `[n]`.
+  var logMixture: Tensor { logLaws.logSumExp(1) - .log(Double(logLaws.size(1))) }
+
+  /// - Throws: ``StatisticsError`` with the point; and what φ throws.
+  init(
+    _ x: Tensor, _ laws: [MultipleExpectations.Law], expectations: Int? = nil, requiresPositive: Bool = false,
+    _ phi: (Tensor) throws -> Tensor
+  ) throws {
+    self.x = x
+    logLaws = .stack(laws.map { $0.logDensity(x) }, axis: 1)
+    guard logLaws.isNaN().any(0, 1).item() == 0 else {
+      throw StatisticsError(
+        .badData, "the density of a law", found: "not a number", expected: "a number or −∞ everywhere")
+    }
+    // Where no law has mass the model need not be defined, and costs nothing.
+    let outside = logLaws.max(1) .== -.infinity
+    let isWhole = outside.any(0).item() == 0
+    let mask = isWhole ? [] : outside.doubles
+    let places = mask.indices.filter { mask[$0] == 0 }
+    let asked = isWhole ? x : x.select(axis: 0, Tensor(places))
+    guard isWhole || !places.isEmpty else {
+      guard let expectations else { preconditionFailure("Evaluation: draws of the laws outside them") }
+      values = .zeros([x.size(0), expectations], dtype: .double)
+      return
+    }
+    var y = try phi(asked).to(.double)
+    if y.rank == 1 { y = y.unsqueeze(1) }
+    guard y.rank == 2, y.size(0) == asked.size(0), y.size(1) >= 1 else {
+      throw StatisticsError(
+        .badData, "φ", found: "values of shape \(y.shape) for \(asked.size(0)) points",
+        expected: "a row of values a point, at least one")
+    }
+    if laws.count > 1 {
+      guard y.size(1) == 1 || y.size(1) == laws.count else {
+        throw StatisticsError(
+          .badData, "φ", found: "\(y.size(1)) values a point for \(laws.count) laws",
+          expected: "1, or one a law")
+      }
+      y = y.expand([y.size(0), laws.count])
+    }
+    if let expectations, expectations != y.size(1) {
+      throw StatisticsError(
+        .badData, "φ", found: "\(y.size(1)) values a point after \(expectations) before", expected: "as many")
+    }
+    let isRight = requiresPositive ? y.isFinite() .& (y .>= 0) : y.isFinite()
+    if let row = isRight.to(.double).min(1).doubles.firstIndex(of: 0) {
+      throw StatisticsError(
+        .badData, "φ at the point \(asked[row].doubles)", found: "\(y[row].doubles)",
+        expected: requiresPositive ? "finite numbers ≥ 0" : "finite numbers")
+    }
+    values = y
+    guard !isWhole else { return }
+    var rows = [Int](repeating: places.count, count: x.size(0))
+    for (place, row) in places.enumerated() { rows[row] = place }
+    values = Tensor.concatenate([y, .zeros([1, y.size(1)], dtype: .double)]).select(axis: 0, Tensor(rows))
+  }
+
+  /// Together with later points.
+  func adding(_ other: Evaluation) -> Evaluation {
+    var both = self
+    both.x = .concatenate([x, other.x])
+    both.values = .concatenate([values, other.values])
+    both.logLaws = .concatenate([logLaws, other.logLaws])
+    return both
+  }
+
+  /// f_jφ_j over a density given by its logarithm `[n]`, `[n, J]`.
+  func ratios(over logDensity: Tensor) -> Tensor { (logLaws - logDensity.unsqueeze(1)).exp() * values }
+
+  /// f_j over a density, `[n, J]` or `[n, 1]`.
+  func lawRatios(over logDensity: Tensor) -> Tensor { (logLaws - logDensity.unsqueeze(1)).exp() }
+}

@@ -1,0 +1,99 @@
+import Probability
+import RealModule
+import Sampling
+import Torch
+
+extension MultipleExpectations {
+  /// Why no further round was made.
+  public enum Stop: String, Sendable, Hashable, Codable {
+    /// Another round would have cost more than it gained.
+    case costs
+    /// Half of the budget was explored.
+    case explored
+    /// The density was given.
+    case given
+  }
+
+  public struct Result: Sendable {
+    /// One an expectation; unbiased whatever was learnt before.
+    public let estimates: [Estimate]
+    /// Of the estimates, row by row, `[J, J]`.
+    public let covariance: [Double]
+    /// The final sampling density.
+    public let density: SamplingMixture
+    /// β_j, or `[L, J]` row by row where all densities and laws are controls.
+    public let controls: [Double]
+    /// w.
+    public let weights: [Double]
+    /// Σ w_j Var after every round, for the rest of the budget.
+    public let criteria: [Double]
+    public let stop: Stop
+    /// Draws of the final sample; the others were exploration.
+    public let finalCount: Int
+    /// (Σv)²/Σv² of v = |f_jφ_j|/g, one an expectation.
+    public let effectiveSizes: [Double]
+    /// The largest share of Σv that one draw has, one an expectation: above a tenth an error is not to be trusted.
+    public let largestShares: [Double]
+    /// Variance of as many plain draws over that of the estimate, one an expectation, from the same sample.
+    public let gains: [Double]
+    /// Expectations all of whose terms were 0 in the exploration: rare events, for which nothing could be learnt.
+    public let unreached: [Int]
+
+    /// α, one an expectation.
+    public var shares: [Double] { density.shares }
+
+    /// The variance of Σ c_j Î_j.
+    public func variance(of coefficients: [Double]) -> Double {
+      let n = estimates.count
+      precondition(coefficients.count == n, "MultipleExpectations: \(coefficients.count) coefficients")
+      var sum = 0.0
+      for i in 0..<n {
+        for j in 0..<n { sum += coefficients[i] * coefficients[j] * covariance[i * n + j] }
+      }
+      return sum
+    }
+  }
+}
+
+extension MultipleExpectations.Result {
+  /// - Parameter parts: the final sample, or one sample a randomisation of a quasi-random one.
+  init(
+    _ parts: [Evaluation], _ state: Exploration.State, _ density: SamplingMixture, quasiRandom: Bool,
+    combined exploration: Exploration?, criteria: [Double], stop: MultipleExpectations.Stop
+  ) {
+    let ratios = parts.map { MultipleExpectations.ratios($0, density, state.controls.kind) }
+    let f = Tensor.concatenate(ratios.map(\.f))
+    let n = Double(f.size(0))
+    var means = Tensor.stack(ratios.map { state.controls.terms($0.f, $0.g).mean(0) }, axis: 0)
+    if !quasiRandom {
+      if let exploration {
+        let all = exploration.balanced(with: parts[0], from: density, state.controls.kind)
+        means = state.controls.terms(all.f, all.g)
+      } else {
+        means = state.controls.terms(ratios[0].f, ratios[0].g)
+      }
+    }
+    let rows = Double(means.size(0))
+    let centred = means - means.mean(0)
+    let covariance = (centred.transposed.matmul(centred) / ((rows - 1) * rows)).doubles
+    let values = means.mean(0).doubles
+    let j = values.count
+    estimates = values.enumerated().map {
+      Estimate($1, standardError: covariance[$0 * j + $0].squareRoot())
+    }
+    self.covariance = covariance
+    (self.density, self.criteria, self.stop) = (density, criteria, stop)
+    (controls, weights, unreached) = (state.controls.values, state.weights, state.unreached)
+    finalCount = f.size(0)
+    let sizes = f.abs()
+    let total = sizes.sum(0).clamp(.leastNormalMagnitude)
+    effectiveSizes = (total.square() / f.square().sum(0).clamp(.leastNormalMagnitude)).doubles
+    largestShares = (sizes.max(0) / total).doubles
+    // E_f (φ − I)² by the same draws.
+    let deviations = (Tensor.concatenate(parts.map(\.values)) - Tensor(values)).square()
+    let plain = (Tensor.concatenate(ratios.map(\.laws)) * deviations).mean(0).doubles
+    gains = values.indices.map { place in
+      plain[place] / n / max(covariance[place * j + place], .leastNormalMagnitude)
+    }
+  }
+}
