@@ -60,10 +60,10 @@ public struct Bootstrap: Sendable, Hashable {
       let acceleration = Self.acceleration(observations, statistic)
       levels = Self.correctedLevels(tail, value, replicates, acceleration)
     }
-    let low = Self.quantile(replicates, levels.0)
+    let low = quantile(ofSorted: replicates, levels.0)
     return Result(
       estimate: Estimate(value, standardError: spread),
-      interval: low...max(low, Self.quantile(replicates, levels.1)))
+      interval: low...max(low, quantile(ofSorted: replicates, levels.1)))
   }
 
   /// The interval of the mean.
@@ -102,12 +102,5 @@ public struct Bootstrap: Sendable, Hashable {
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     let cubes = values.reduce(0) { $0 + .pow(mean - $1, 3) }
     return squares > 0 ? cubes / (6 * .pow(squares, 1.5)) : 0
-  }
-
-  /// Linear between order statistics.
-  private static func quantile(_ sorted: [Double], _ level: Double) -> Double {
-    let position = level * Double(sorted.count - 1)
-    let i = min(Int(position), sorted.count - 2)
-    return sorted[i] + (position - Double(i)) * (sorted[i + 1] - sorted[i])
   }
 }

@@ -81,7 +81,7 @@ struct SobolExpectationsTests {
     }
     let truth = exp(1.0)
     #expect(abs(again.estimates[0].value - truth) < 5 * again.estimates[0].standardError)
-    #expect(again.stop == .given && again.controls.count == 3)
+    #expect(again.stop == .given && again.controls.count == 5)
     let other = MultipleExpectations.Law(GaussianMixture.standardNormal(dimension: 3))
     let failure = message {
       _ = try MultipleExpectations(budget: 4000).estimate([other], from: density, using: &random) { $0 }

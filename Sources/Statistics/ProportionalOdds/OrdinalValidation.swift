@@ -188,13 +188,7 @@ extension OrdinalRegression {
     return (0..<transitions).map { k in
       fits[0][k].indices.map { j in
         let values = fits.map { $0[k][j] }.sorted()
-        func quantile(_ p: Double) -> Double {
-          let place = p * Double(values.count - 1)
-          let below = Int(place)
-          let above = min(below + 1, values.count - 1)
-          return values[below] + (place - Double(below)) * (values[above] - values[below])
-        }
-        return quantile(0.5 - level / 2)...quantile(0.5 + level / 2)
+        return quantile(ofSorted: values, 0.5 - level / 2)...quantile(ofSorted: values, 0.5 + level / 2)
       }
     }
   }

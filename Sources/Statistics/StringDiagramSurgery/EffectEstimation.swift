@@ -208,7 +208,7 @@ public struct EffectEstimate: Sendable {
       return Interval(
         // The mean of a quotient is not the quotient of means.
         value: isPosterior ? values.reduce(0, +) / Double(values.count) : value, standardError: spread,
-        range: Self.quantile(values, tail)...Self.quantile(values, 1 - tail))
+        range: quantile(ofSorted: values, tail)...quantile(ofSorted: values, 1 - tail))
     }
     guard let influence else { return Interval(value: value, standardError: .nan, range: nil) }
     let n = influence.shares.count
@@ -227,13 +227,6 @@ public struct EffectEstimate: Sendable {
     return Interval(
       value: value, standardError: error,
       range: Estimate(value, standardError: error).interval(level: level))
-  }
-
-  /// Linear between order statistics.
-  private static func quantile(_ sorted: [Double], _ level: Double) -> Double {
-    let position = level * Double(sorted.count - 1)
-    let i = min(Int(position), sorted.count - 2)
-    return sorted[i] + (position - Double(i)) * (sorted[i + 1] - sorted[i])
   }
 }
 
