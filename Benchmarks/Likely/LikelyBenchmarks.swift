@@ -10,6 +10,6 @@ struct LikelyBenchmarks: ParsableCommand {
       StateSpaceTask.self, LangevinTask.self, SteeringTask.self, CorrectorTask.self, OverheadTask.self,
       LanguagePrepare.self, LanguageTask.self, TokensTask.self, ChatTask.self, PreferenceTask.self,
       BanditTask.self, OrdinalTask.self, HoldoutTask.self, CausalTask.self, EpidemicTask.self,
-      SelectionTask.self, EffectTask.self,
+      SelectionTask.self, EffectTask.self, ClusterTask.self,
     ])
 }
