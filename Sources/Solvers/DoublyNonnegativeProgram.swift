@@ -48,6 +48,9 @@ public struct DoublyNonnegativeProgram: Sendable {
     public let objective: Double
     /// No member of the set has a larger objective; the least bound so far.
     public let upperBound: Double
+    /// D in the range of 𝒜* and N ≥ 0, for which D − A − N is nearly positive semidefinite.
+    public let dual: Tensor
+    public let nonnegative: Tensor
   }
 
   public struct Solution: Sendable {
@@ -80,7 +83,8 @@ public struct DoublyNonnegativeProgram: Sendable {
     // What the affine set fixes anyway does not matter to the solution; without it scales are those of the choice.
     let (fixed, level) = set.correction(objective)
     let neutral = set.correction(Tensor.zeros(like: objective))
-    let relative = objective - (fixed - neutral.matrix)
+    let span = fixed - neutral.matrix
+    let relative = objective - span
     let n = Double(objective.size(1))
     let blocks = Double(objective.size(0))
     let scale = max(relative.norm().item() / (n * blocks.squareRoot()), .leastNormalMagnitude)
@@ -95,7 +99,7 @@ public struct DoublyNonnegativeProgram: Sendable {
       iteration += 1
       let isLast = iteration >= maximumIterations
       guard iteration % checkInterval == 0 || isLast else { continue }
-      let look = passes.look(set, iteration, scale: scale, shift: shift, bound: bound)
+      let look = passes.look(set, iteration, scale: scale, shift: shift, span: span, bound: bound)
       bound = look.upperBound
       let isDone = max(look.primalResidual, look.dualResidual) <= tolerance || stop(look)
       if isDone || isLast || isOutOfTime() { return passes.solution(look, isDone) }
@@ -153,7 +157,7 @@ private struct Passes {
   }
 
   func look(
-    _ set: some AffineMatrixSet, _ iteration: Int, scale: Double, shift: Double, bound: Double
+    _ set: some AffineMatrixSet, _ iteration: Int, scale: Double, shift: Double, span: Tensor, bound: Double
   ) -> DoublyNonnegativeProgram.Iterate {
     let size = low.norm()
     let outside = zeros.map { Tensor.where($0, low, low.clamp(-.infinity, 0)) } ?? low.clamp(-.infinity, 0)
@@ -164,7 +168,8 @@ private struct Passes {
     let facts = Tensor.stack([primal, dual, -(cost * low).sum(), -(level + set.trace * least)]).doubles
     return DoublyNonnegativeProgram.Iterate(
       iteration: iteration, matrices: low, primalResidual: facts[0], dualResidual: facts[1],
-      objective: facts[2] * scale + shift, upperBound: min(bound, facts[3] * scale + shift))
+      objective: facts[2] * scale + shift, upperBound: min(bound, facts[3] * scale + shift),
+      dual: span - adjoint * scale, nonnegative: nonnegative * scale)
   }
 
   func solution(_ last: DoublyNonnegativeProgram.Iterate, _ isConverged: Bool)

@@ -37,7 +37,9 @@ public struct ClusterAgreement: Sendable, Hashable {
 
   /// The share of rows that disagree under the best matching.
   public var error: Double {
-    let agreed = zip(counts, matching).reduce(0) { $0 + ($1.1.map { place in $1.0[place] } ?? 0) }
+    let agreed = zip(counts, matching).reduce(0.0) { sum, pair in
+      sum + (pair.1.map { pair.0[$0] } ?? 0)
+    }
     return total > 0 ? max(0, 1 - agreed / total) : 0
   }
 

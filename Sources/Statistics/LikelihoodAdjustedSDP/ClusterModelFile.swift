@@ -98,6 +98,6 @@ extension Tensor {
   fileprivate var rowsOfDoubles: [[Double]] {
     let width = size(1)
     let values = doubles
-    return stride(from: 0, to: values.count, by: width).map { Array(values[$0..<$0 + width]) }
+    return Swift.stride(from: 0, to: values.count, by: width).map { Array(values[$0..<$0 + width]) }
   }
 }

@@ -76,19 +76,20 @@ public struct ILASDP: Sendable {
     _ x: Tensor, constraints: RowConstraints? = nil, names: [String]? = nil, using random: inout RandomSource,
     log: (String) -> Void = { _ in }
   ) throws(StatisticsError) -> ILASDPFit {
-    let constraints = try constraints ?? RowConstraints(rows: x.size(0))
+    // `??` would hide the type of what is thrown.
+    let constraints = if let constraints { constraints } else { try RowConstraints(rows: x.size(0)) }
     try check(x, names)
     let clock = ContinuousClock()
     let begin = clock.now
     let deadline = timeLimit.map { begin + $0 }
     let projection = dimension(x).map { PrincipalProjection(x, dimension: $0) }
     let z = projection.map { $0(x) } ?? x
-    let found =
-      if let part = subsample, part < x.size(0) {
-        try lifted(z, constraints, part: part, deadline: deadline, using: &random, log: log)
-      } else {
-        try trimmed(z, constraints, deadline: deadline, using: &random, log: log)
-      }
+    let found: Found
+    if let part = subsample, part < x.size(0) {
+      found = try lifted(z, constraints, part: part, deadline: deadline, using: &random, log: log)
+    } else {
+      found = try trimmed(z, constraints, deadline: deadline, using: &random, log: log)
+    }
     return try found.search.finished(found, projection, begin: begin, using: &random)
   }
 

@@ -50,13 +50,20 @@ public struct LikelihoodAdjustedSDP: Sendable {
     func bound(_ labels: [Int]) -> Double {
       Lifting.objective(contracted, labels, clusters: clusters, roots: u)
     }
+    let certificate = PartitionCertificate(affinities: contracted, roots: roots)
+    var fitted = Double.infinity
     let found = options.solver.maximise(
       contracted, over: MembershipSet(roots: roots, trace: 1), zeros: constraints?.zeros,
       from: previous.flatMap { $0.state.blocks == clusters && $0.state.rows == n ? $0.state : nil },
       stop: { look in
         guard let gap else { return false }
-        let lower = bound(shares(look.matrices).argmax(0).integers)
-        return look.upperBound - lower <= gap * max(1, abs(lower))
+        let labels = shares(look.matrices).argmax(0).integers
+        let lower = bound(labels)
+        guard lower > -.infinity else { return false }
+        let limit = lower + gap * max(1, abs(lower))
+        if look.upperBound <= limit { return true }
+        fitted = min(fitted, certificate.bound(labels, dual: look.dual, nonnegative: look.nonnegative))
+        return fitted <= limit
       }, isOutOfTime: options.isOutOfTime)
     let own = shares(found.matrices)
     let labels = own.argmax(0).integers
@@ -64,7 +71,7 @@ public struct LikelihoodAdjustedSDP: Sendable {
     return MembershipSolution(
       labels: constraints?.rows(labels) ?? labels, memberships: constraints?.expanded(z) ?? z,
       objective: (contracted * z).sum().item(),
-      certificate: .init(upperBound: found.upperBound, lowerBound: bound(labels)),
+      certificate: .init(upperBound: min(found.upperBound, fitted), lowerBound: bound(labels)),
       tightness: (1 - own.max(0)).max().item(), iterations: found.iterations,
       primalResidual: found.primalResidual, dualResidual: found.dualResidual, isConverged: found.isConverged,
       state: found.state)
