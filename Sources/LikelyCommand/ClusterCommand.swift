@@ -147,7 +147,7 @@ struct ClusterPredict: ParsableCommand {
       """)
 
   @Argument(help: ArgumentHelp("Folder of `cluster fit`, or a model.json.", valueName: "run"))
-  var run: String
+  var fitted: String
 
   @OptionGroup var data: ClusterDataArguments
 
@@ -162,7 +162,7 @@ struct ClusterPredict: ParsableCommand {
 
   func run() throws {
     _ = common.start()
-    let model = try ClusterModelFile(contentsOf: ClusterModelFile.location(run))
+    let model = try ClusterModelFile(contentsOf: ClusterModelFile.location(fitted))
     let rows = try data.load(model.columns)
     let (labels, distances) = try model.predict(rows.x)
     var table = ReportTable(

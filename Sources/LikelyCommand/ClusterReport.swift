@@ -107,40 +107,42 @@ struct ClusterReport {
           .array(values[start..<start + width].map(JSONValue.number))
         })
     }
-    var object: JSONObject = [
-      "rows": .integer(rows.x.size(0)), "clusters": .integer(fit.clusters),
-      "labels": .array(fit.labels.map { .integer($0 + 1) }), "sizes": .array(sizes.map(JSONValue.integer)),
-      "criterion": .number(fit.criterion), "log_likelihood": .number(fit.logLikelihood),
-      "bic": .number(fit.bayesianCriterion),
-      "means": matrix(fit.model.means),
-      "covariances": .array((0..<fit.clusters).map { matrix(fit.model.covariances[$0]) }),
-      "outliers": .array(fit.outliers.map { .string(rows.identifiers[$0]) }),
+    var entries: [(String, JSONValue)] = [
+      ("rows", .integer(rows.x.size(0))), ("clusters", .integer(fit.clusters)),
+      ("labels", .array(fit.labels.map { .integer($0 + 1) })),
+      ("sizes", .array(sizes.map(JSONValue.integer))), ("criterion", .number(fit.criterion)),
+      ("log_likelihood", .number(fit.logLikelihood)), ("bic", .number(fit.bayesianCriterion)),
+      ("means", matrix(fit.model.means)),
+      ("covariances", .array((0..<fit.clusters).map { matrix(fit.model.covariances[$0]) })),
+      ("outliers", .array(fit.outliers.map { .string(rows.identifiers[$0]) })),
+      ("upper_bound", fit.certificate.map { .number($0.upperBound) } ?? .null),
+      ("gap", fit.certificate.map { .number($0.gap) } ?? .null),
+      ("is_certified", fit.certificate.map { .bool($0.isCertified) } ?? .null),
+      ("tightness", fit.program.map { .number($0.tightness) } ?? .null),
+      ("passes", fit.program.map { .integer($0.iterations) } ?? .null),
     ]
-    object["upper_bound"] = fit.certificate.map { .number($0.upperBound) } ?? .null
-    object["gap"] = fit.certificate.map { .number($0.gap) } ?? .null
-    object["is_certified"] = fit.certificate.map { .bool($0.isCertified) } ?? .null
-    object["tightness"] = fit.program.map { .number($0.tightness) } ?? .null
-    object["passes"] = fit.program.map { .integer($0.iterations) } ?? .null
-    object["searches"] = .array(
-      fit.searches.map { search in
-        [
-          "start": .string(search.start), "criterion": .number(search.criterion),
-          "steps": .integer(search.outerIterations), "passes": .integer(search.innerIterations),
-          "end": .string(search.ending),
-        ]
-      })
+    let searches: [JSONValue] = fit.searches.map { search in
+      [
+        "start": .string(search.start), "criterion": .number(search.criterion),
+        "steps": .integer(search.outerIterations), "passes": .integer(search.innerIterations),
+        "end": .string(search.ending),
+      ]
+    }
+    entries.append(("searches", .array(searches)))
     if all.count > 1 {
-      object["choices"] = .array(
-        all.map { ["clusters": .integer($0.clusters), "bic": .number($0.bayesianCriterion)] })
+      let choices: [JSONValue] = all.map {
+        ["clusters": .integer($0.clusters), "bic": .number($0.bayesianCriterion)]
+      }
+      entries.append(("choices", .array(choices)))
     }
     if let agreement {
-      object["error"] = .number(agreement.error)
-      object["adjusted_rand_index"] = .number(agreement.adjustedRandIndex)
-      object["normalised_mutual_information"] = .number(agreement.normalisedMutualInformation)
+      entries += [
+        ("error", .number(agreement.error)), ("adjusted_rand_index", .number(agreement.adjustedRandIndex)),
+        ("normalised_mutual_information", .number(agreement.normalisedMutualInformation)),
+      ]
     }
-    object["is_out_of_time"] = .bool(fit.isOutOfTime)
-    object["seconds"] = .number(fit.seconds)
-    return .object(object)
+    entries += [("is_out_of_time", .bool(fit.isOutOfTime)), ("seconds", .number(fit.seconds))]
+    return .object(.init(uniqueKeysWithValues: entries))
   }
 
   func page() -> HTMLReport {
