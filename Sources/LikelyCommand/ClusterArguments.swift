@@ -103,7 +103,7 @@ struct ClusterMethodArguments: ParsableArguments {
   var innerTolerance = 5e-4
 
   @Option(help: ArgumentHelp("Residuals at which the last program ends.", valueName: "tolerance"))
-  var tolerance = 1e-6
+  var tolerance = 1e-5
 
   @Option(help: ArgumentHelp("Most passes of a program.", valueName: "n"))
   var passes = 2000

@@ -182,7 +182,8 @@ public struct LikelihoodAdjustedClusters: Experiment {
     var outcome = ExperimentOutcome()
     var found = ReportTable(
       title: "E3: irises", columns: [.text("method"), .integer("errors"), .number("Q", digits: 6)])
-    let covariances = ClusterCovariances()
+    // Of covariances as they are, which the bar is about; the search itself goes by the shrunk ones.
+    let covariances = ClusterCovariances(shrinkage: 0)
     func add(_ name: String, _ labels: [Int]) {
       let value = covariances.criterion(table.values, labels: labels, clusters: 3)
       found.append([
@@ -194,13 +195,17 @@ public struct LikelihoodAdjustedClusters: Experiment {
       var stream = random.split(start.rawValue)
       var method = ILASDP(clusters: 3)
       method.starts = [start]
+      method.certifies = false
       let fit = try method.fit(table.values, using: &stream)
       add("iLA-SDP from \(name)", fit.labels)
       outcome.claims += [
         Claim(
           "E3: errors on 150 irises from \(name)", measured: errors(fit.labels), uncertainty: nil,
           rule: .atMost(5)),
-        Claim("E3: Q from \(name)", measured: fit.criterion, uncertainty: nil, rule: .atLeast(1663 - 0.5)),
+        Claim(
+          "E3: Q from \(name)",
+          measured: covariances.criterion(table.values, labels: fit.labels, clusters: 3) ?? -.infinity,
+          uncertainty: nil, rule: .atLeast(1663 - 0.5)),
       ]
     }
     for baseline in ClusteringBaseline.allCases {

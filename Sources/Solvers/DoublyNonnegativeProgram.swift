@@ -186,7 +186,7 @@ private struct Passes {
 extension Tensor {
   /// The part of symmetric matrices `[blocks, n, n]` that belongs to eigenvalues below 0, from the smaller side.
   func negativePart() -> Tensor {
-    let (values, vectors) = eigh()
+    let (values, vectors) = blockwiseEigh()
     let n = size(-1)
     let count = (values .< 0).to(.int64).sum(-1).max().integer()
     if count <= n / 2 {
@@ -198,6 +198,13 @@ extension Tensor {
     let own = vectors.slice(axis: 2, start: first)
     let levels = values.slice(axis: 1, start: first).clamp(0, .infinity)
     return self - (own * levels.unsqueeze(1)).matmul(own.transposed)
+  }
+
+  /// Eigenvalues and vectors of `[blocks, n, n]`, blocks side by side: LAPACK's own threads gain little at these sizes.
+  private func blockwiseEigh() -> (values: Tensor, vectors: Tensor) {
+    guard device == .cpu, size(0) > 1 else { return eigh() }
+    let parts = concurrently(size(0)) { block in self[block].eigh() }
+    return (.stack(parts.map(\.values)), .stack(parts.map(\.vectors)))
   }
 
   /// Of symmetric matrices, one a block.

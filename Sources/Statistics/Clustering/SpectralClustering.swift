@@ -32,6 +32,6 @@ extension Tensor {
   fileprivate func quantileOrZero(_ level: Double) -> Double {
     guard count > 0 else { return 0 }
     let sorted = sorted().values
-    return sorted[min(count - 1, Int(level * Double(count)))].item()
+    return sorted[Swift.min(count - 1, Int(level * Double(count)))].item()
   }
 }

@@ -42,7 +42,7 @@ public struct ILASDP: Sendable {
   public var givenLabels: [Int]?
   /// Residuals at which programs of a search end, whose labels are all that counts, and the last program.
   public var innerTolerance = 5e-4
-  public var finalTolerance = 1e-6
+  public var finalTolerance = 1e-5
   public var innerIterations = 2000
   public var outerIterations = 20
   /// Solves a last program at the covariances of the labels found, for a certificate.

@@ -22,6 +22,8 @@ struct LabelSearch {
     var outerIterations = 0
     var innerIterations = 0
     var ending = "labels rest"
+    /// The last program, to start another from.
+    var program: MembershipSolution?
   }
 
   func isOutOfTime() -> Bool { deadline.map { ContinuousClock.now >= $0 } ?? false }
@@ -119,6 +121,7 @@ struct LabelSearch {
         break
       }
       previous = solution
+      outcome.program = solution
       (outcome.outerIterations, outcome.innerIterations) = (
         step, outcome.innerIterations + solution.iterations
       )
@@ -188,7 +191,7 @@ struct LabelSearch {
     let model = try GaussianDiscriminant(means: own.means, covariances: own.covariances)
     let solution =
       isOutOfTime() || !found.isWhole || !method.certifies
-      ? nil : program(own.covariances, tolerance: method.finalTolerance, from: nil, using: &random)
+      ? nil : program(own.covariances, tolerance: method.finalTolerance, from: best.program, using: &random)
     let total = own.masses.reduce(0, +)
     let scores = model.scores(x).gather(axis: 1, Tensor(best.labels).unsqueeze(1)).squeeze(1)
     let value = (scores * Tensor(constraints.weights)).sum().item()
