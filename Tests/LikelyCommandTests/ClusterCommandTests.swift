@@ -9,8 +9,9 @@ struct ClusterCommandTests {
     for i in 0..<rows {
       let (u, v) = (sin(Double(i) * 1.7), cos(Double(i) * 2.9))
       let isFirst = i % 2 == 0
-      text +=
-        "row\(i),\(isFirst ? 4 * u : 0.4 * u + 8),\(isFirst ? 0.4 * v : 4 * v + 6),\(isFirst ? "flat" : "tall"),\(1 + i % 3)\n"
+      let a = isFirst ? 4 * u : 0.4 * u + 8
+      let b = isFirst ? 0.4 * v : 4 * v + 6
+      text += "row\(i),\(a),\(b),\(isFirst ? "flat" : "tall"),\(1 + i % 3)\n"
     }
     return text
   }

@@ -11,8 +11,9 @@ struct ILASDPTests {
   private static func cross(_ seed: UInt64) -> (x: Tensor, labels: [Int]) {
     var random = RandomSource(seed: seed)
     let z = random.normal([60, 2], dtype: .double).doubles
-    let rows = (0..<60).map { i in
-      i < 30 ? [4 * z[2 * i], 0.3 * z[2 * i + 1]] : [0.3 * z[2 * i] + 3, 4 * z[2 * i + 1] + 6]
+    let rows: [[Double]] = (0..<60).map { i -> [Double] in
+      let (u, v) = (z[2 * i], z[2 * i + 1])
+      return i < 30 ? [4 * u, 0.3 * v] : [0.3 * u + 3, 4 * v + 6]
     }
     return (Tensor(rows: rows), (0..<60).map { $0 / 30 })
   }
@@ -172,18 +173,22 @@ struct ILASDPTests {
         _ = try method.fit(Tensor(rows: rows), names: ["a", "b"], using: &random)
       }
     }
-    let fine = (0..<20).map { [sin(Double($0)), cos(3 * Double($0))] }
+    let fine: [[Double]] = (0..<20).map { i -> [Double] in [sin(Double(i)), cos(3 * Double(i))] }
     var broken = fine
     broken[4][1] = .nan
     #expect(fit(broken).contains("row 5, b"))
     #expect(fit(fine, 1).contains("1 clusters of 20 rows") && fit(fine, 20).contains("from 2 to 19"))
-    #expect(fit(fine.map { [$0[0], 3] }).contains("b: found the same number"))
-    #expect(fit(fine.map { [$0[0], 2 * $0[0]] }) { $0.projection = .none }.contains("b: found a column"))
+    let same = [Int](repeating: 0, count: 20)
+    let constant = fine.map { row -> [Double] in [row[0], 3] }
+    let doubled = fine.map { row -> [Double] in [row[0], 2 * row[0]] }
+    #expect(fit(constant).contains("b: found the same number"))
+    #expect(fit(doubled) { $0.projection = .none }.contains("b: found a column"))
     #expect(fit(fine) { $0.memoryLimit = 1000 }.contains("--subsample"))
     #expect(fit(fine) { $0.givenLabels = [0, 1] }.contains("2 labels"))
-    #expect(fit(fine) { $0.givenLabels = [Int](repeating: 0, count: 20) }.contains("different labels"))
+    #expect(fit(fine) { $0.givenLabels = same }.contains("different labels"))
     #expect(fit(fine) { $0.outlierShare = 0.7 }.contains("outliers"))
-    #expect(fit((0..<20).map { [Double($0 % 2), Double($0 % 2 * $0 % 3)] }, 5).contains("different rows"))
+    let repeated: [[Double]] = (0..<20).map { i -> [Double] in [[0.0, 0], [1, 2], [3, 1]][i % 3] }
+    #expect(fit(repeated, 5).contains("different rows"))
     let weights = message { _ = try RowConstraints(rows: 2, weights: [1, 0]) }
     #expect(weights.contains("row 2") && weights.contains("above 0"))
   }
