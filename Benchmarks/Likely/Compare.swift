@@ -123,6 +123,13 @@ struct Compare: ParsableCommand {
         name: "instrument, DoubleML", likely: task("effect"), peer: peer("effect"), bar: .none,
         isPrepared: false),
       Comparison(
+        name: "cluster SDP, CVXPY + SCS", likely: task("cluster"), peer: peer("cluster"), bar: .faster(10),
+        isPrepared: false),
+      // The solver's own time, without compiling the problem.
+      Comparison(
+        name: "cluster SDP, SCS alone", likely: task("cluster"), peer: peer("cluster", "--alone", "1"),
+        bar: .faster(10), isPrepared: false),
+      Comparison(
         name: "reusable holdout, NumPy", likely: task("holdout"), peer: peer("holdout"), bar: .faster(10),
         isPrepared: false),
       Comparison(
@@ -267,7 +274,7 @@ struct Compare: ParsableCommand {
       "-c",
       """
       import importlib.metadata as m, sys
-      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "scipy", "particles", "jax", "blackjax", "transformers", "tokenizers", "statsmodels", "pgmpy", "pyagrum") for x in (p, m.version(p))))
+      print("Python", sys.version.split()[0], *(x for p in ("torch", "torchcfm", "torchdiffeq", "scipy", "particles", "jax", "blackjax", "transformers", "tokenizers", "statsmodels", "pgmpy", "pyagrum", "cvxpy", "scs") for x in (p, m.version(p))))
       """,
     ]
     let pipe = Pipe()

@@ -11,5 +11,6 @@ struct LikelyBenchmarks: ParsableCommand {
       LanguagePrepare.self, LanguageTask.self, TokensTask.self, ChatTask.self, PreferenceTask.self,
       BanditTask.self, OrdinalTask.self, HoldoutTask.self, CausalTask.self, EpidemicTask.self,
       SelectionTask.self, EffectTask.self, ExpectationTask.self,
+      ClusterTask.self,
     ])
 }

@@ -18,7 +18,7 @@ struct LikelyCommand: ParsableCommand {
       InterpolantCommand.self, DiffusionCommand.self, TextDiffusionCommand.self, LanguageCommand.self,
       PreferCommand.self, CriticalTokensCommand.self, BanditCommand.self, OrdinalCommand.self,
       HoldoutCommand.self, SelectCommand.self, EffectCommand.self,
-      CausalCommand.self, ExpectCommand.self,
+      CausalCommand.self, ExpectCommand.self, ClusterCommand.self,
       SteerCommand.self,
       CorrectCommand.self, EpidemicCommand.self, ReproduceCommand.self, TourCommand.self,
       MethodsCommand.self, DataCommand.self,

@@ -71,7 +71,7 @@ public enum Experiments {
     CriticalTokens.self, FollowUpLikelihood.self,
     OnPolicyPreferences.self,
     ShrinkingTowardsProportionalOdds.self, ValidityUnderAdaptivity.self, OptimisedConformalSelection.self,
-    SelectiveEffects.self, StringDiagramSurgery.self, CarrierEpidemics.self,
+    SelectiveEffects.self, LikelihoodAdjustedClusters.self, StringDiagramSurgery.self, CarrierEpidemics.self,
     ManyExpectations.self,
   ]
 
@@ -180,6 +180,9 @@ public enum Methods {
     Method(
       slug: "selective-ate", command: "likely effect",
       summary: "average effects under hidden confounding with an instrument that may act by itself"),
+    Method(
+      slug: "ila-sdp", command: "likely cluster",
+      summary: "clusters of different shapes, with a certificate that no labels are likelier"),
     Method(
       slug: "multi-expectation-is", command: "likely expect",
       summary: "many expectations of an expensive model from one sample"),

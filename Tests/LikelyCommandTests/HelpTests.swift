@@ -49,6 +49,7 @@ import Testing
       "prefer mine": ["--tokens", "8"], "prefer probe": ["--steps", "10"],
       "prefer compare": ["--methods", "asft,dpo", "--quiet"],
       "critical-tokens sample": ["--tokens", "8", "--n", "4"], "ordinal compare": ["--folds", "3"],
+      "cluster compare": ["--quiet"],
       "critical-tokens rollouts": ["--tokens", "16", "--n", "4", "--quiet"],
       "prefer online": ["--iterations", "2", "--tokens", "8", "--quiet"],
       "rectify": ["--steps", "2", "--pairs", "64", "--batch", "16", "--quiet"],
@@ -81,6 +82,7 @@ import Testing
       }
       try Data(("colour,hours,grade\n" + grades.joined()).utf8).write(
         to: folder.appending(path: "grades.csv"))
+      try Data(ClusterCommandTests.numbers().utf8).write(to: folder.appending(path: "flowers.csv"))
       try Data(EffectCommandTests.table().utf8).write(to: folder.appending(path: "study.csv"))
       try Data(#"{"metric": "column", "column": "hours", "above": 2}"#.utf8).write(
         to: folder.appending(path: "q.jsonl"))

@@ -12,11 +12,12 @@ enum CrossEntropyFit {
     _ x: Tensor, _ weights: Tensor, _ family: MultipleExpectations.Family, ridge: Double,
     using random: inout RandomSource
   ) throws(StatisticsError) -> [GaussianMixture] {
-    if case .mixture = family {
+    if case .mixture(let parts) = family {
       var found: [GaussianMixture] = []
       for j in 0..<weights.size(1) {
         found.append(
-          try WeightedMixture.fit(x, weights[.all, j].contiguous(), family, ridge: ridge, using: &random))
+          try WeightedMixture.fit(
+            x, weights[.all, j].contiguous(), parts: parts, ridge: ridge, using: &random))
       }
       return found
     }

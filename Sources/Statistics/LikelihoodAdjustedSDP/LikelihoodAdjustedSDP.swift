@@ -1,0 +1,79 @@
+import RealModule
+import Solvers
+import Torch
+
+/// Labels of greatest likelihood for given covariances of the clusters, by a semidefinite program.
+///
+/// With Z_k = 1_{G_k} 1_{G_k}ᵀ/n_k twice the profile log-likelihood of a partition is Σ_k ⟨A_k, Z_k⟩, so the program relaxes the
+/// search over partitions to Z_k ⪰ 0, Z_k ≥ 0, tr Z_k = 1, (Σ_k Z_k) 1 = 1. Where its solution is a partition, that is the
+/// best of all. Centres do not occur.
+///
+/// With equal covariances the split into Z_k is not determined, and ``KMeansSDP`` is the program to solve.
+///
+/// Source: Zhuang, Chen & Yang 2023 (arXiv 2209.15097). Cost: O(K n³) a pass.
+public struct LikelihoodAdjustedSDP: Sendable {
+  public var options = MembershipOptions()
+
+  public init() {}
+
+  /// A_k, `[K, n, n]`: −½ (x_i − x_j)ᵀ Σ_k⁻¹ (x_i − x_j) − log |Σ_k|.
+  ///
+  /// - Parameters:
+  ///   - x: `[n, p]`, `Double`.
+  ///   - factors: lower Cholesky factors of Σ_k, `[K, p, p]`.
+  public static func affinities(_ x: Tensor, factors: Tensor) -> Tensor {
+    // Centred, so that nothing large is taken from something large.
+    let y = factors.triangularSolve(
+      (x - x.mean(0)).transposed.unsqueeze(0).expand([factors.size(0), x.size(1), x.size(0)]))
+    let products = y.transposed.matmul(y)
+    let squares = products.diagonal()
+    let logDeterminants = 2 * factors.diagonal().log().sum(-1)
+    return products - 0.5 * (squares.unsqueeze(1) + squares.unsqueeze(2))
+      - logDeterminants.reshape(-1, 1, 1)
+  }
+
+  /// - Parameters:
+  ///   - affinities: A, `[K, n, n]`, K ≥ 2, n > K.
+  ///   - constraints: weights and pairs of the rows.
+  ///   - previous: a solution for nearby A to start from.
+  public func solve(
+    _ affinities: Tensor, constraints: RowConstraints? = nil, from previous: MembershipSolution? = nil
+  ) -> MembershipSolution {
+    let clusters = affinities.size(0)
+    let contracted = constraints?.contracted(affinities) ?? affinities
+    let n = contracted.size(1)
+    let roots = (constraints?.roots ?? .ones([n], dtype: .double)).to(like: affinities)
+    let u = roots.doubles
+    let gap = options.certifiedGap
+    // (Z_k u)_i/u_i, [K, n].
+    func shares(_ z: Tensor) -> Tensor { z.relu().matmul(roots) / roots }
+    func bound(_ labels: [Int]) -> Double {
+      Lifting.objective(contracted, labels, clusters: clusters, roots: u)
+    }
+    let certificate = PartitionCertificate(affinities: contracted, roots: roots)
+    var fitted = Double.infinity
+    let found = options.solver.maximise(
+      contracted, over: MembershipSet(roots: roots, trace: 1), zeros: constraints?.zeros,
+      from: previous.flatMap { $0.state.blocks == clusters && $0.state.rows == n ? $0.state : nil },
+      stop: { look in
+        guard let gap else { return false }
+        let labels = shares(look.matrices).argmax(0).integers
+        let lower = bound(labels)
+        guard lower > -.infinity else { return false }
+        let limit = lower + gap * max(1, abs(lower))
+        if look.upperBound <= limit { return true }
+        fitted = min(fitted, certificate.bound(labels, dual: look.dual, nonnegative: look.nonnegative))
+        return fitted <= limit
+      }, isOutOfTime: options.isOutOfTime)
+    let own = shares(found.matrices)
+    let labels = own.argmax(0).integers
+    let z = found.matrices.relu()
+    return MembershipSolution(
+      labels: constraints?.rows(labels) ?? labels, memberships: constraints?.expanded(z) ?? z,
+      objective: (contracted * z).sum().item(),
+      certificate: .init(upperBound: min(found.upperBound, fitted), lowerBound: bound(labels)),
+      tightness: (1 - own.max(0)).max().item(), iterations: found.iterations,
+      primalResidual: found.primalResidual, dualResidual: found.dualResidual, isConverged: found.isConverged,
+      state: found.state)
+  }
+}
