@@ -71,6 +71,13 @@ public struct LikelihoodAdjustedClusters: Experiment {
       using: &random)
   }
 
+  /// With a small ridge, as components of few rows collapse without.
+  private static var estimation: GaussianMixtureEstimation {
+    var estimation = GaussianMixtureEstimation(components: 3)
+    estimation.ridge = 1e-6
+    return estimation
+  }
+
   private static func mean(_ values: [Double]) -> Estimate { Estimate(meanOf: values) }
 
   // MARK: E1
@@ -118,7 +125,7 @@ public struct LikelihoodAdjustedClusters: Experiment {
       var method = ILASDP(clusters: 3)
       method.certifies = false
       let fit = try method.fit(draws.x, using: &stream)
-      let mixture = try GaussianMixtureEstimation(components: 3).fit(draws.x, using: &stream).mixture
+      let mixture = try Self.estimation.fit(draws.x, using: &stream).mixture
       let truth = method.covariances.criterion(draws.x, labels: draws.labels, clusters: 3) ?? .nan
       return Shapes(
         own: draws.error(fit.labels), sdp: draws.error(fit.searches[0].labels),
@@ -233,7 +240,7 @@ public struct LikelihoodAdjustedClusters: Experiment {
         draws.x, labels: start, clusters: 3, weights: [Double](repeating: 1, count: 90))
       let begin = try GaussianMixture(
         weights: moments.masses, means: centres, covariances: moments.covariances)
-      let mixture = try GaussianMixtureEstimation(components: 3).fit(draws.x, from: begin).mixture
+      let mixture = try Self.estimation.fit(draws.x, from: begin).mixture
       return (
         draws.error(start), draws.error(fit.labels),
         draws.error(mixture.responsibilities(draws.x).argmax(1).integers)
