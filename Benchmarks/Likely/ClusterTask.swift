@@ -8,6 +8,8 @@ struct ClusterTask: ParsableCommand {
   @OptionGroup var options: TaskOptions
   @Option var rows = 60
   @Option var gap = 1e-3
+  /// Of two centres from the third.
+  @Option var separation = 8.0
 
   func run() throws {
     Libtorch.threads = options.threads
@@ -18,10 +20,14 @@ struct ClusterTask: ParsableCommand {
     func normal(_ i: Int, _ k: Int) -> Double {
       ((0..<4).reduce(0) { $0 + part(i, 4 * k + $1) } - 2) * 3.0.squareRoot()
     }
-    let (means, scales) = ([[0.0, 0], [5, 0], [0, 5]], [[1.0, 0.7], [0.7, 1.4], [1.2, 0.5]])
-    let x = Tensor(
-      rows: (0..<rows).map { i in (0..<2).map { means[i % 3][$0] + scales[i % 3][$0] * normal(i, $0) } })
-    let factors = Tensor.stack(scales.map { Tensor($0).diagonalMatrix() })
+    let means = [[0.0, 0], [separation, 0], [0, separation]]
+    let factors = Tensor.stack(
+      [[[1, 0], [0, 0.5]], [[0.5, 0], [0, 2]], [[1, 0.6], [0.6, 1]]].map { Tensor(rows: $0) }
+    ).cholesky()
+    let x = Tensor.stack(
+      (0..<rows).map { i in
+        factors[i % 3].matmul(Tensor([normal(i, 0), normal(i, 1)])) + Tensor(means[i % 3])
+      })
     let affinities = LikelihoodAdjustedSDP.affinities(x, factors: factors)
     var program = LikelihoodAdjustedSDP()
     program.options.certifiedGap = gap

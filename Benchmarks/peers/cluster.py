@@ -8,7 +8,7 @@ import cvxpy as cp
 import numpy as np
 from common import Timer, answer, arguments
 
-options = arguments(rows=60, gap=1e-3, alone=0)
+options = arguments(rows=60, gap=1e-3, alone=0, separation=8.0)
 n, K = options.rows, 3
 i = np.arange(1, n + 1.0)
 
@@ -21,14 +21,16 @@ def normal(k):
     return (sum(part(4 * k + j) for j in range(4)) - 2) * np.sqrt(3)
 
 
-means, scales = np.array([[0, 0], [5, 0], [0, 5.0]]), np.array([[1, 0.7], [0.7, 1.4], [1.2, 0.5]])
+means = options.separation * np.array([[0, 0], [1, 0], [0, 1.0]])
+covariances = np.array([[[1, 0], [0, 0.5]], [[0.5, 0], [0, 2]], [[1, 0.6], [0.6, 1]]])
 own = np.arange(n) % 3
-x = means[own] + scales[own] * np.stack([normal(0), normal(1)], axis=1)
+z = np.stack([normal(0), normal(1)], axis=1)
+x = means[own] + np.stack([np.linalg.cholesky(covariances[k]) @ v for k, v in zip(own, z)])
 A = []
-for s in scales:
-    y = x / s
+for s in covariances:
+    y = np.linalg.solve(np.linalg.cholesky(s), x.T).T
     squares = ((y[:, None] - y[None]) ** 2).sum(-1)
-    A.append(-0.5 * squares - 2 * np.log(s).sum())
+    A.append(-0.5 * squares - np.log(np.linalg.det(s)))
 A = np.array(A)
 one = np.ones(n)
 

@@ -21,7 +21,10 @@ public struct DoublyNonnegativeProgram: Sendable {
   /// Passes stop where the relative primal and dual residuals are both at most this.
   public var tolerance = 1e-6
   public var maximumIterations = 2000
-  /// Passes between looks at residuals and bounds, each of which waits for the device.
+  /// Passes between looks at residuals and bounds, each of which waits for the device; among the first passes, of which few suffice
+  /// from a good start, and later.
+  public var earlyInterval = 5
+  public var earlyPasses = 60
   public var checkInterval = 20
   /// Share of the passes so far that follow a change of the penalty before the next: changes that grow rare let the method
   /// converge, and each is judged by residuals over a longer while.
@@ -34,6 +37,15 @@ public struct DoublyNonnegativeProgram: Sendable {
     var z: Tensor
     var nonnegative: Tensor
     var penalty: Double
+
+    /// From matrices that are thought to be near the solution, `[blocks, n, n]`.
+    public init(matrices: Tensor) {
+      self.init(z: matrices, nonnegative: .zeros(like: matrices), penalty: 2 / Double(matrices.size(1)))
+    }
+
+    init(z: Tensor, nonnegative: Tensor, penalty: Double) {
+      (self.z, self.nonnegative, self.penalty) = (z, nonnegative, penalty)
+    }
   }
 
   /// One look at the iterates.
@@ -98,7 +110,8 @@ public struct DoublyNonnegativeProgram: Sendable {
       passes.run(set)
       iteration += 1
       let isLast = iteration >= maximumIterations
-      guard iteration % checkInterval == 0 || isLast else { continue }
+      let interval = iteration <= earlyPasses ? min(earlyInterval, checkInterval) : checkInterval
+      guard iteration % interval == 0 || isLast else { continue }
       let look = passes.look(set, iteration, scale: scale, shift: shift, span: span, bound: bound)
       bound = look.upperBound
       let isDone = max(look.primalResidual, look.dualResidual) <= tolerance || stop(look)
@@ -227,7 +240,7 @@ struct PenaltyBalance {
     guard iteration >= next else { return 1 }
     let mean = logRatios.reduce(0, +) / Double(logRatios.count)
     logRatios = []
-    next = iteration + Int(pause * Double(iteration))
+    next = iteration + max(15, Int(pause * Double(iteration)))
     let factor = min(2, max(0.5, .exp(0.5 * mean)))
     return abs(factor - 1) > 0.2 ? factor : 1
   }

@@ -44,6 +44,8 @@ public struct ILASDP: Sendable {
   public var innerTolerance = 5e-4
   public var finalTolerance = 1e-5
   public var innerIterations = 2000
+  /// Programs of a search end as well where labels have rested for so many passes.
+  public var restingPasses = 100
   public var outerIterations = 20
   /// Solves a last program at the covariances of the labels found, for a certificate.
   public var certifies = true

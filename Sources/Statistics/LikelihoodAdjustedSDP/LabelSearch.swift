@@ -69,13 +69,14 @@ struct LabelSearch {
 
   /// The program of labels for these covariances: with one block where they are equal.
   func program(
-    _ covariances: Tensor, tolerance: Double, from previous: MembershipSolution?,
+    _ covariances: Tensor, tolerance: Double, resting: Int? = nil, from previous: MembershipSolution?,
     using random: inout RandomSource
   ) -> MembershipSolution? {
     guard let factors = try? withTorchErrors({ covariances.cholesky() }) else { return nil }
     var options = MembershipOptions()
     options.solver.tolerance = tolerance
     options.solver.maximumIterations = method.innerIterations
+    options.restingPasses = resting
     options.isOutOfTime = clock
     if Self.areEqual(covariances) {
       var program = KMeansSDP(clusters: method.clusters)
@@ -98,7 +99,8 @@ struct LabelSearch {
   // MARK: Search
 
   func run(from start: [Int], using random: inout RandomSource) -> Outcome {
-    let kept = constraints.rows(constraints.groups(start))
+    let kept = constraints.rows(
+      constraints.repaired(constraints.groups(start), clusters: method.clusters))
     var outcome = Outcome(labels: kept, criterion: criterion(kept))
     var previous: MembershipSolution?
     // Labels whose covariances the next step takes: proper or not for the first, as shrinkage makes do.
@@ -115,7 +117,8 @@ struct LabelSearch {
       }
       guard
         let solution = program(
-          moments(current).covariances, tolerance: method.innerTolerance, from: previous, using: &random)
+          moments(current).covariances, tolerance: method.innerTolerance, resting: method.restingPasses,
+          from: previous, using: &random)
       else {
         outcome.ending = "a singular covariance"
         break

@@ -55,7 +55,10 @@ extension ILASDP {
     guard count > 0 else {
       return try searched(x, constraints, given: givenLabels, deadline: deadline, using: &random, log: log)
     }
-    var outliers: [Int] = []
+    // At first those far from the columns' medians: with them in, clusters of a few strays may be all that is found.
+    let middle = x.quantile([0.5], axis: 0)
+    let spread = (x - middle).abs().quantile([0.5], axis: 0).clamp(1e-300)
+    var outliers = ((x - middle) / spread).square().sum(1).top(count, axis: 0).indices.integers.sorted()
     var found: Found?
     for _ in 0..<5 {
       let left = Set(outliers)

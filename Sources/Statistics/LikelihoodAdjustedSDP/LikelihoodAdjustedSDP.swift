@@ -35,7 +35,7 @@ public struct LikelihoodAdjustedSDP: Sendable {
   /// - Parameters:
   ///   - affinities: A, `[K, n, n]`, K ≥ 2, n > K.
   ///   - constraints: weights and pairs of the rows.
-  ///   - previous: a solution for nearby A to start from.
+  ///   - previous: a solution for nearby A to start from; a partition that moves of rows end at where left out.
   public func solve(
     _ affinities: Tensor, constraints: RowConstraints? = nil, from previous: MembershipSolution? = nil
   ) -> MembershipSolution {
@@ -51,13 +51,31 @@ public struct LikelihoodAdjustedSDP: Sendable {
       Lifting.objective(contracted, labels, clusters: clusters, roots: u)
     }
     let certificate = PartitionCertificate(affinities: contracted, roots: roots)
+    let search = PartitionSearch(affinities: contracted, roots: roots)
+    /// The rounded matrices, or what moves of rows make of them where that is better and breaks no pair.
+    func rounded(_ z: Tensor) -> [Int] {
+      let own = shares(z)
+      var labels = own.argmax(0).integers
+      if let constraints, !constraints.separated.isEmpty {
+        labels = constraints.repaired(
+          labels, clusters: clusters, shares: (0..<clusters).map { own[$0].doubles })
+      }
+      let moved = search.improved(labels)
+      let isKept = constraints?.separated.allSatisfy { moved[$0.0] != moved[$0.1] } ?? true
+      return isKept && bound(moved) > bound(labels) ? moved : labels
+    }
+    let known = previous.flatMap { $0.state.blocks == clusters && $0.state.rows == n ? $0.state : nil }
     var fitted = Double.infinity
+    var resting: (labels: [Int], since: Int) = ([], 0)
     let found = options.solver.maximise(
       contracted, over: MembershipSet(roots: roots, trace: 1), zeros: constraints?.zeros,
-      from: previous.flatMap { $0.state.blocks == clusters && $0.state.rows == n ? $0.state : nil },
+      from: known ?? .init(matrices: search.lifted(search.labels())),
       stop: { look in
+        guard options.certifiedGap != nil || options.restingPasses != nil else { return false }
+        let labels = rounded(look.matrices)
+        if labels != resting.labels { resting = (labels, look.iteration) }
+        if let passes = options.restingPasses, look.iteration - resting.since >= passes { return true }
         guard let gap else { return false }
-        let labels = shares(look.matrices).argmax(0).integers
         let lower = bound(labels)
         guard lower > -.infinity else { return false }
         let limit = lower + gap * max(1, abs(lower))
@@ -66,7 +84,7 @@ public struct LikelihoodAdjustedSDP: Sendable {
         return fitted <= limit
       }, isOutOfTime: options.isOutOfTime)
     let own = shares(found.matrices)
-    let labels = own.argmax(0).integers
+    let labels = rounded(found.matrices)
     let z = found.matrices.relu()
     return MembershipSolution(
       labels: constraints?.rows(labels) ?? labels, memberships: constraints?.expanded(z) ?? z,

@@ -4,7 +4,8 @@ import Torch
 
 /// What a semidefinite program of memberships found, and how good it is known to be.
 public struct MembershipSolution: Sendable {
-  /// One a row, from 0: where most of the row lies, or with one block K-means on its leading eigenvectors.
+  /// One a row, from 0: where most of the row lies, moved where that is likelier, or with one block K-means on its leading
+  /// eigenvectors.
   public let labels: [Int]
   /// Z_k, non-negative, `[blocks, n, n]`.
   public let memberships: Tensor
@@ -41,6 +42,8 @@ public struct MembershipOptions: Sendable {
   public var solver = DoublyNonnegativeProgram()
   /// Passes end where labels are certified to this relative gap; `nil` runs to the solver's tolerance.
   public var certifiedGap: Double? = MembershipSolution.Certificate.tolerance
+  /// Passes end where the labels have been the same for so many; `nil` waits for the solver's tolerance.
+  public var restingPasses: Int?
   /// Asked now and then; true ends the passes.
   var isOutOfTime: @Sendable () -> Bool = { false }
 

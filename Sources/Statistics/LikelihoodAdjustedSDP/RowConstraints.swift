@@ -148,6 +148,34 @@ public struct RowConstraints: Sendable {
     }
   }
 
+  /// Labels of groups in which separated pairs differ, if such are found: of a pair that shares a cluster the one that loses less
+  /// moves to its next best.
+  /// - Parameter shares: how well every group suits every cluster, `[clusters][groups]`; all alike where left out.
+  func repaired(_ labels: [Int], clusters: Int, shares: [[Double]]? = nil) -> [Int] {
+    var labels = labels
+    func loss(_ group: Int, _ cluster: Int) -> Double {
+      shares.map { $0[labels[group]][group] - $0[cluster][group] } ?? 0
+    }
+    func isFree(_ group: Int, _ cluster: Int) -> Bool {
+      separated.allSatisfy { a, b in
+        (a != group || labels[b] != cluster) && (b != group || labels[a] != cluster)
+      }
+    }
+    for _ in separated {
+      guard let (a, b) = separated.first(where: { labels[$0.0] == labels[$0.1] }) else { break }
+      var best: (group: Int, cluster: Int, loss: Double)?
+      for group in [a, b] {
+        for cluster in 0..<clusters where cluster != labels[group] && isFree(group, cluster) {
+          let own = loss(group, cluster)
+          if own < best?.loss ?? .infinity { best = (group, cluster, own) }
+        }
+      }
+      guard let best else { break }
+      labels[best.group] = best.cluster
+    }
+    return labels
+  }
+
   /// Whether labels of rows keep all pairs.
   func areKept(by labels: [Int]) -> Bool {
     groups.allSatisfy { rows in rows.allSatisfy { labels[$0] == labels[rows[0]] } }
