@@ -68,9 +68,9 @@ public struct Ridge: Regressor, Hashable {
       let diagonal = (0..<extended.size(1)).map { $0 < free ? 0 : ridge.penalty }
       let gram = weighted.transposed.matmul(extended) + Tensor(diagonal).diagonalMatrix()
       (self.design, self.weights) = (extended, column)
-      do {
-        factor = try withTorchErrors { gram.cholesky() }
-      } catch {
+      guard let found = try? withTorchErrors({ gram.cholesky() }),
+        ridge.penalty > 0 || Self.leastShare(found, gram) > 1e-13
+      else {
         let determined = collinearColumns(design).map { "column \($0 + 1)" }
         throw StatisticsError(
           .noAnswer, "least squares",
@@ -78,6 +78,12 @@ public struct Ridge: Regressor, Hashable {
             + (determined.isEmpty ? "" : " (\(determined.joined(separator: ", ")))"),
           expected: "columns that do not determine each other", advice: "leave them out, or give a penalty")
       }
+      factor = found
+    }
+
+    /// The least share of a column that is left beside the columns before it. Rounding may leave a factor to a singular matrix.
+    private static func leastShare(_ factor: Tensor, _ gram: Tensor) -> Double {
+      (factor.diagonal().square() / gram.diagonal()).min().item()
     }
 
     func solution(_ targets: [Double]) -> [Double] {
