@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/forward_grad.h>
 
+#include <mutex>
+
 using namespace bridge;
 
 extern "C" {
@@ -26,10 +28,24 @@ int ct_gradients(const ct_tensor *outputs, const ct_tensor *grad_outputs, int n_
   });
 }
 
+// libtorch has one level for the whole process: threads take turns, and only a thread inside itself is refused.
+static std::mutex dual_turn;
+static thread_local bool dual_inside = false;
+
 int64_t ct_dual_enter(void) {
-  return guarded(static_cast<int64_t>(-1), [&] { return static_cast<int64_t>(torch::autograd::ForwardADLevel::get_next_idx()); });
+  if (dual_inside) return -1;
+  dual_turn.lock();
+  const auto level = guarded(
+      static_cast<int64_t>(-1), [&] { return static_cast<int64_t>(torch::autograd::ForwardADLevel::get_next_idx()); });
+  dual_inside = level >= 0;
+  if (!dual_inside) dual_turn.unlock();
+  return level;
 }
-void ct_dual_exit(int64_t level) { torch::autograd::ForwardADLevel::release_idx(static_cast<uint64_t>(level)); }
+void ct_dual_exit(int64_t level) {
+  torch::autograd::ForwardADLevel::release_idx(static_cast<uint64_t>(level));
+  dual_inside = false;
+  dual_turn.unlock();
+}
 ct_tensor ct_make_dual(ct_tensor primal, ct_tensor tangent, int64_t level) {
   return tensor([&] { return at::_make_dual(borrow(primal), borrow(tangent), level); });
 }

@@ -37,6 +37,14 @@ import Torch
     expectClose(hessianVectorProduct(of: { $0.sum() }, at: x, along: v).product, .zeros(like: x), 0)
   }
 
+  @Test("threads take turns in forward mode")
+  func forwardModeOnThreads() {
+    let (x, v) = (normal([3, 5]), normal([3, 5], seed: 3))
+    let expected = jacobianVectorProduct(of: { $0.square() }, at: x, along: v).tangent
+    let found = concurrently(32) { _ in jacobianVectorProduct(of: { $0.square() }, at: x, along: v).tangent }
+    for tangent in found { expectClose(tangent, expected, 0) }
+  }
+
   @Test("forward and reverse mode are adjoint: ⟨u, J v⟩ = ⟨Jᵀ u, v⟩")
   func adjoint() {
     let x = normal([3, 5])
