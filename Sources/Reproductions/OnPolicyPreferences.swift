@@ -158,7 +158,8 @@ public struct OnPolicyPreferences: Experiment {
   /// ln π at the minimum.
   static func minimum(of terms: ResponseTerms, from reference: [Double]) -> Tensor {
     let loss = terms.loss(reference: reference)
-    let minimiser = LBFGS(maximumIterations: 3000, memory: 30, gradientTolerance: 1e-13)
+    // A hundred logits, some of whose probabilities are tiny: few pairs of differences do not know so many scales.
+    let minimiser = LBFGS(maximumIterations: 3000, memory: 300, gradientTolerance: 1e-13)
     return minimiser.minimise({ loss($0[0].logSoftmax(0)) }, from: [Tensor(reference)]).arguments[0]
       .logSoftmax(0)
   }

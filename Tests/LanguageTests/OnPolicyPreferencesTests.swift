@@ -150,7 +150,7 @@ struct OnPolicyPreferencesTests {
       ]
       for (i, (terms, law)) in cases.enumerated() {
         let loss = terms.loss(reference: reference)
-        let minimum = LBFGS(maximumIterations: 2000, memory: 30, gradientTolerance: 1e-12)
+        let minimum = LBFGS(maximumIterations: 2000, memory: 300, gradientTolerance: 1e-12)
           .minimise({ loss($0[0].logSoftmax(0)) }, from: [Tensor(reference)])
         let found = figures(bandit, minimum.arguments[0].logSoftmax(0).doubles)
         let exact = figures(bandit, law)

@@ -132,12 +132,9 @@ struct Exploration {
     let a = (terms.square() * Tensor(state.weights)).sum(1)
     let scale = a.mean().item()
     guard scale > 0, scale.isFinite else { return }
-    let shares = a / scale
-    // −∂/∂α_l; a thousandth of the criterion is far below what the fit of g_j leaves open.
-    state.shares = simplexMinimum(from: state.shares, tolerance: 1e-3) { alpha in
-      let mixture = g.matmul(alpha).clamp(1e-300)
-      return (shares / mixture.square()).matmul(g) / Double(g.size(0))
-    }
+    // A hundredth of the criterion is far below what the fit of g_j leaves open.
+    state.shares = SharesCriterion(densities: g, numerators: a / scale)
+      .minimum(from: state.shares, tolerance: 1e-2)
   }
 
   /// What the control variates are multiplied with and what variance is left, by the points from `first` on, which are draws

@@ -63,7 +63,12 @@ public struct LBFGS: Sendable {
             let (v, g) = evaluate(x + direction * alpha)
             return (v, g, g.dot(direction).item())
           })
-      else { break }
+      else {
+        // Near the minimum differences of gradients are rounding, and directions made of them may lead nowhere.
+        if history.isEmpty { break }
+        history.removeAll()
+        continue
+      }
       let next = x + direction * step.alpha
       let (s, y) = (next - x, step.gradient - gradient)
       let curvature = s.dot(y).item()
@@ -107,8 +112,8 @@ public struct LBFGS: Sendable {
     var alpha = first
     for _ in 0..<30 {
       let t = trial(alpha)
-      // A decrease below the value's digits cannot be seen; the slope can (Hager & Zhang 2005).
-      if abs(t.value - value0) <= 16 * abs(value0).ulp, abs(t.slope) <= -curvature * slope0 {
+      // A decrease below the digits of a value that is a sum of many cannot be seen; the slope can (Hager & Zhang 2005).
+      if abs(t.value - value0) <= 512 * abs(value0).ulp, abs(t.slope) <= -curvature * slope0 {
         return (alpha, t.value, t.gradient)
       }
       if !t.value.isFinite || t.value > value0 + decrease * alpha * slope0
