@@ -56,10 +56,18 @@ public struct GaussianMixture: ContinuousDistribution {
     self.means = means
     self.covariances = covariances
     self.factors = factors ?? covariances.cholesky()
-    let logWeights = Tensor(self.weights, device: means.device).log()
-    let d = Double(means.size(-1))
-    let halfLogDeterminants = self.factors.diagonal().log().sum(-1)
-    logScales = (logWeights - halfLogDeterminants - 0.5 * d * Double.log(2 * .pi)).unsqueeze(-1)
+    logScales = Self.logScales(Tensor(self.weights, device: means.device).log(), self.factors)
+  }
+
+  private static func logScales(_ logWeights: Tensor, _ factors: Tensor) -> Tensor {
+    let halfLogDeterminants = factors.diagonal().log().sum(-1)
+    let d = Double(factors.size(-1))
+    return (logWeights - halfLogDeterminants - 0.5 * d * Double.log(2 * .pi)).unsqueeze(-1)
+  }
+
+  private init(weights: [Double], means: Tensor, covariances: Tensor, factors: Tensor, logScales: Tensor) {
+    (self.weights, self.means, self.covariances) = (weights, means, covariances)
+    (self.factors, self.logScales) = (factors, logScales)
   }
 
   /// N(0, I) on ℝᵈ.
@@ -69,17 +77,24 @@ public struct GaussianMixture: ContinuousDistribution {
       unchecked: [1], .zeros([1, dimension], dtype: .double), identity, factors: identity)
   }
 
-  /// N(mean, covariance), given the covariance's lower Cholesky factor.
-  package static func normal(mean: Tensor, covariance: Tensor, factor: Tensor) -> GaussianMixture {
-    GaussianMixture(
-      unchecked: [1], mean.unsqueeze(0), covariance.unsqueeze(0), factors: factor.unsqueeze(0))
+  /// N(mₖ, Cₖ), each by itself, for covariances that are known to be good.
+  package static func normals(means: Tensor, covariances: Tensor) -> [GaussianMixture] {
+    let factors = covariances.cholesky()
+    let count = means.size(0)
+    let logScales = Self.logScales(.zeros([count], dtype: .double, device: means.device), factors)
+    return (0..<count).map { k in
+      GaussianMixture(
+        weights: [1], means: means[k..<k + 1], covariances: covariances[k..<k + 1],
+        factors: factors[k..<k + 1], logScales: logScales[k..<k + 1])
+    }
   }
 
-  /// All components of all mixtures, each mixture with the same share.
-  package static func concatenating(_ mixtures: [GaussianMixture]) -> GaussianMixture {
+  /// All components of all mixtures, each mixture with its share.
+  package static func mixing(_ mixtures: [GaussianMixture], shares: [Double]) -> GaussianMixture {
     GaussianMixture(
-      unchecked: mixtures.flatMap(\.weights), .concatenate(mixtures.map(\.means)),
-      .concatenate(mixtures.map(\.covariances)), factors: .concatenate(mixtures.map(\.factors)))
+      unchecked: zip(mixtures, shares).flatMap { mixture, share in mixture.weights.map { $0 * share } },
+      .concatenate(mixtures.map(\.means)), .concatenate(mixtures.map(\.covariances)),
+      factors: .concatenate(mixtures.map(\.factors)))
   }
 
   /// Why a matrix is no covariance, if it is none.
@@ -103,10 +118,17 @@ public struct GaussianMixture: ContinuousDistribution {
 }
 
 extension GaussianMixture {
+  /// Up to which a factor a row costs less than rows in order of their component.
+  private static let fewDimensions = 4
+
   public func sample(_ count: Int, using source: inout RandomSource) -> Tensor {
     let chosen = source.choices(Tensor(weights, device: means.device), count: count)
     let z = source.normal([count, dimension], dtype: .double, device: means.device)
     guard components > 1 else { return means[0] + z.matmul(factors[0].transposed) }
+    if dimension <= Self.fewDimensions {
+      let own = factors.select(axis: 0, chosen)
+      return means.select(axis: 0, chosen) + (own * z.unsqueeze(1)).sum(-1)
+    }
     // Rows sorted by component make one matrix product a component, in place of one factor a row.
     let order = chosen.sorted().indices
     var start = 0

@@ -6,18 +6,26 @@ enum CrossEntropyFit {
   /// - Parameters:
   ///   - x: `[n, d]`.
   ///   - weights: `[n, J]`, ≥ 0, every column summing to 1.
-  ///   - ridge: added to the variances.
+  ///   - ridge: added to the variances, in units of the points' own, so that it means the same in every coordinate.
   /// - Returns: one density a column.
   static func densities(
     _ x: Tensor, _ weights: Tensor, _ family: MultipleExpectations.Family, ridge: Double,
     using random: inout RandomSource
   ) throws(StatisticsError) -> [GaussianMixture] {
+    let centre = x.mean(0)
+    let scale = (x - centre).square().mean(0).sqrt()
+    guard scale.min().item() > 1e-150 else {
+      throw StatisticsError(
+        .noAnswer, "a sampling density", found: "points that are all the same in a coordinate",
+        expected: "points that spread in every direction", advice: "leave the input out, or mend its law")
+    }
+    let x = (x - centre) / scale
     if case .mixture(let parts) = family {
       var found: [GaussianMixture] = []
       for j in 0..<weights.size(1) {
-        found.append(
-          try WeightedMixture.fit(
-            x, weights[.all, j].contiguous(), parts: parts, ridge: ridge, using: &random))
+        let own = try WeightedMixture.fit(
+          x, weights[.all, j].contiguous(), parts: parts, ridge: ridge, using: &random)
+        found.append(try moved(own, centre, scale))
       }
       return found
     }
@@ -30,16 +38,31 @@ enum CrossEntropyFit {
     } else {
       covariances = secondMoments(x, weights) - means.unsqueeze(2) * means.unsqueeze(1)
     }
-    let found = covariances + identity * ridge
-    let factors: Tensor
-    do { factors = try withTorchErrors { found.cholesky() } } catch {
+    let found = (covariances + identity * ridge) * (scale.unsqueeze(1) * scale)
+    do {
+      return try withTorchErrors {
+        GaussianMixture.normals(means: means * scale + centre, covariances: found)
+      }
+    } catch {
       throw StatisticsError(
         .noAnswer, "a sampling density", found: "a covariance that is not positive definite",
         expected: "points that spread in every direction",
         advice: "take a larger budget, or the diagonal family")
     }
-    return (0..<weights.size(1)).map {
-      GaussianMixture.normal(mean: means[$0], covariance: found[$0], factor: factors[$0])
+  }
+
+  /// Out of the points' units.
+  private static func moved(_ g: GaussianMixture, _ centre: Tensor, _ scale: Tensor)
+    throws(StatisticsError) -> GaussianMixture
+  {
+    do {
+      return try GaussianMixture(
+        weights: g.weights, means: g.means * scale + centre,
+        covariances: g.covariances * (scale.unsqueeze(1) * scale))
+    } catch {
+      throw StatisticsError(
+        .noAnswer, "a sampling density", found: "\(error)", expected: "a positive definite covariance",
+        advice: "take a larger budget, or the diagonal family")
     }
   }
 

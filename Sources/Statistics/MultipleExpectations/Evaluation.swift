@@ -57,7 +57,8 @@ struct Evaluation {
         .badData, "φ", found: "\(y.size(1)) values a point after \(expectations) before", expected: "as many")
     }
     let isRight = requiresPositive ? y.isFinite() .& (y .>= 0) : y.isFinite()
-    if let row = isRight.to(.double).min(1).doubles.firstIndex(of: 0) {
+    if isRight.logicalNot().any().booleans[0] {
+      let row = isRight.to(.double).min(1).doubles.firstIndex(of: 0)!
       throw StatisticsError(
         .badData, "φ at the point \(asked[row].doubles)", found: "\(y[row].doubles)",
         expected: requiresPositive ? "finite numbers ≥ 0" : "finite numbers")
@@ -77,9 +78,6 @@ struct Evaluation {
     both.logLaws = .concatenate([logLaws, other.logLaws])
     return both
   }
-
-  /// f_jφ_j over a density given by its logarithm `[n]`, `[n, J]`.
-  func ratios(over logDensity: Tensor) -> Tensor { (logLaws - logDensity.unsqueeze(1)).exp() * values }
 
   /// f_j over a density, `[n, J]` or `[n, 1]`.
   func lawRatios(over logDensity: Tensor) -> Tensor { (logLaws - logDensity.unsqueeze(1)).exp() }

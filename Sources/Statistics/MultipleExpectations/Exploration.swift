@@ -27,13 +27,20 @@ struct Exploration {
   private(set) var points: Evaluation
   /// What was drawn from, how often, and its log-density at all points; no mixture means the laws in equal parts.
   private var sources: [(mixture: SamplingMixture?, count: Int, logDensity: Tensor)]
-  /// log g_j of the state at all points, `[n, J]`.
+  /// log g_j of the state at the points it was fitted to, `[n, J]`, and g_j over what these were drawn from.
   private var logComponents: Tensor?
+  private var components: Tensor?
+  /// log g_j at the points drawn since.
+  private var logDrawn: Tensor?
+  /// Of all points.
+  private var balance: Balance
 
   /// - Parameter points: drawn from the laws in equal parts.
   init(_ options: MultipleExpectations, _ points: Evaluation) {
     (self.options, self.points) = (options, points)
-    sources = [(nil, points.count, points.logMixture)]
+    let logMixture = points.logMixture
+    sources = [(nil, points.count, logMixture)]
+    balance = Balance(points, logMixture)
   }
 
   var count: Int { points.count }
@@ -42,28 +49,47 @@ struct Exploration {
   mutating func add(_ drawn: Evaluation, from mixture: SamplingMixture) {
     let logDrawn = SamplingMixture.logComponents(mixture.components, drawn.x)
     let logLaws = drawn.logMixture
+    // At the earlier points g_j is known over the density there.
+    let before = mixture.logDensity(
+      logOwn: components!.matmul(Tensor(mixture.shares)).log() + balance.logSampling, sources[0].logDensity)
     for (place, source) in sources.enumerated() {
-      let density =
-        source.mixture.map {
-          $0.logDensity(SamplingMixture.logComponents($0.components, drawn.x), logLaws)
-        } ?? logLaws
+      let density = source.mixture.map { $0.logDensity(at: drawn.x, logLaws) } ?? logLaws
       sources[place].logDensity = .concatenate([source.logDensity, density])
     }
-    let all = Tensor.concatenate([logComponents!, logDrawn])
     points = points.adding(drawn)
-    logComponents = all
-    sources.append((mixture, drawn.count, mixture.logDensity(all, points.logMixture)))
+    self.logDrawn = logDrawn
+    sources.append((mixture, drawn.count, .concatenate([before, mixture.logDensity(logDrawn, logLaws)])))
+    balance = Balance(points, logSampling)
   }
 
-  /// log of the mixture of everything that was drawn from, by counts (the balance heuristic), `[n]`.
-  var logSampling: Tensor {
+  /// At all points so far.
+  private mutating func evaluate(_ components: [GaussianMixture]) {
+    let logs = SamplingMixture.logComponents(components, points.x)
+    logComponents = logs
+    self.components = (logs - balance.logSampling.unsqueeze(1)).exp()
+  }
+
+  /// log of the mixture of everything that was drawn from, by counts (the balance heuristic), `[n]`; f_jφ_j and f_j over it.
+  private struct Balance {
+    let logSampling: Tensor
+    let ratios: Tensor
+    let laws: Tensor
+
+    init(_ points: Evaluation, _ logSampling: Tensor) {
+      self.logSampling = logSampling
+      laws = points.lawRatios(over: logSampling)
+      ratios = laws * points.values
+    }
+  }
+
+  private var logSampling: Tensor {
     let parts = sources.map { $0.logDensity + .log(Double($0.count) / Double(count)) }
-    return parts.count == 1 ? parts[0] : Tensor.stack(parts, axis: 1).logSumExp(1)
+    return parts.count == 1 ? parts[0] : Tensor.stack(parts, axis: 0).logSumExp(0)
   }
 
   /// Plain importance sampling by the laws: the first estimates.
   func start() throws(StatisticsError) -> State {
-    let ratios = points.ratios(over: logSampling)
+    let ratios = balance.ratios
     let means = ratios.mean(0).doubles
     let variances = ((ratios - ratios.mean(0)).square().sum(0) / Double(count - 1)).doubles
     var w = options.weights.isEmpty ? [Double](repeating: 1, count: points.expectations) : options.weights
@@ -86,8 +112,7 @@ struct Exploration {
   /// g_j by the cross-entropy step: the family's member nearest to |f_jφ_j|, by all points so far. An expectation that no
   /// point reaches gets the law itself.
   mutating func fit(_ state: inout State, using random: inout RandomSource) throws(StatisticsError) {
-    let h = logSampling
-    var v = points.ratios(over: h).abs()
+    var v = balance.ratios.abs()
     let sums = v.sum(0).doubles
     state.unreached = sums.indices.filter { !(sums[$0] > 0) }
     if state.unreached.count == sums.count {
@@ -96,40 +121,20 @@ struct Exploration {
         expected: "some", advice: "these are rare events: take a larger budget, or laws that reach them")
     }
     if !state.unreached.isEmpty {
-      let own = points.lawRatios(over: h).expand(v.shape)
+      let own = balance.laws.expand(v.shape)
       v = Tensor.where(Tensor(sums).unsqueeze(0) .> 0, v, own)
     }
-    // In units of the points' spread, so that a ridge means the same in every coordinate.
-    let x = points.x
-    let centre = x.mean(0)
-    let scale = (x - centre).square().mean(0).sqrt().clamp(1e-300)
     state.components = try CrossEntropyFit.densities(
-      (x - centre) / scale, v / v.sum(0), options.family, ridge: 1e-6, using: &random
-    ).map { g throws(StatisticsError) in try Self.moved(g, centre, scale) }
-    logComponents = SamplingMixture.logComponents(state.components, x)
-  }
-
-  private static func moved(_ g: GaussianMixture, _ centre: Tensor, _ scale: Tensor) throws(StatisticsError)
-    -> GaussianMixture
-  {
-    do {
-      return try GaussianMixture(
-        weights: g.weights, means: g.means * scale + centre,
-        covariances: g.covariances * (scale.unsqueeze(1) * scale))
-    } catch {
-      throw StatisticsError(
-        .noAnswer, "a sampling density", found: "\(error)", expected: "a positive definite covariance",
-        advice: "take a larger budget, or the diagonal family")
-    }
+      points.x, v / v.sum(0), options.family, ridge: 1e-6, using: &random)
+    evaluate(state.components)
   }
 
   /// α: the minimum over the simplex of the mean of A/(Σ α_l G_l), A = Σ w_j (f_jφ_j − β_j g_j)²/h², G_l = g_l/h.
   func chooseShares(_ state: inout State) {
-    let h = logSampling
-    let g = (logComponents! - h.unsqueeze(1)).exp()
-    let controls = Controls.columns(state.controls.kind, components: g, laws: points.lawRatios(over: h))
-    let terms = state.controls.residuals(points.ratios(over: h), controls)
-    let a = (terms.square() * Tensor(state.weights)).sum(1)
+    let g = components!
+    let controls = Controls.columns(state.controls.kind, components: g, laws: balance.laws)
+    let terms = state.controls.residuals(balance.ratios, controls)
+    let a = terms.square().matmul(Tensor(state.weights))
     let scale = a.mean().item()
     guard scale > 0, scale.isFinite else { return }
     // A hundredth of the criterion is far below what the fit of g_j leaves open.
@@ -148,7 +153,7 @@ struct Exploration {
     // A fit of many factors to few draws adds more than it takes away.
     let count = state.components.count + laws.size(1)
     let kind = 10 * count > rows.count ? .own : options.controls
-    let g = Controls.columns(kind, components: (logComponents![rows] - drawn).exp(), laws: laws)
+    let g = Controls.columns(kind, components: (logDrawn! - drawn).exp(), laws: laws)
     state.controls = Controls(kind, f, g)
     let terms = state.controls.terms(f, g)
     state.variances = ((terms - terms.mean(0)).square().sum(0) / Double(rows.count - 1)).doubles
@@ -160,13 +165,12 @@ struct Exploration {
   ) -> (f: Tensor, g: Tensor) {
     var all = self
     // Not always the components that were fitted last.
-    all.logComponents = SamplingMixture.logComponents(density.components, points.x)
+    all.evaluate(density.components)
     all.add(sample, from: density)
-    let h = all.logSampling
-    let components = (all.logComponents! - h.unsqueeze(1)).exp()
+    let logComponents = Tensor.concatenate([all.logComponents!, all.logDrawn!])
+    let components = (logComponents - all.balance.logSampling.unsqueeze(1)).exp()
     return (
-      all.points.ratios(over: h),
-      Controls.columns(kind, components: components, laws: all.points.lawRatios(over: h))
+      all.balance.ratios, Controls.columns(kind, components: components, laws: all.balance.laws)
     )
   }
 }

@@ -179,10 +179,9 @@ public struct MultipleExpectations: Sendable, Hashable {
   static func ratios(_ points: Evaluation, _ density: SamplingMixture, _ kind: ControlVariates)
     -> (laws: Tensor, f: Tensor, g: Tensor)
   {
-    let components = SamplingMixture.logComponents(density.components, points.x)
-    let drawn = density.logDensity(components, points.logMixture)
+    let (drawn, components) = density.components(at: points.x, points.logMixture)
     let laws = points.lawRatios(over: drawn)
-    let g = Controls.columns(kind, components: (components - drawn.unsqueeze(1)).exp(), laws: laws)
+    let g = Controls.columns(kind, components: components, laws: laws)
     return (laws, laws * points.values, g)
   }
 

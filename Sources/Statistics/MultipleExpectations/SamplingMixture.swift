@@ -35,16 +35,7 @@ public struct SamplingMixture: Sendable {
     }
     (self.components, self.shares) = (components, shares.map { $0 / total })
     self.defensive = defensive
-    do {
-      parts = try GaussianMixture(
-        weights: zip(self.shares, components).flatMap { share, g in g.weights.map { share * $0 } },
-        means: .concatenate(components.map(\.means)),
-        covariances: .concatenate(components.map(\.covariances)))
-    } catch {
-      throw StatisticsError(
-        .noAnswer, "a sampling density", found: "\(error)", expected: "positive definite covariances",
-        advice: "take a larger budget, or the diagonal family")
-    }
+    parts = .mixing(components, shares: self.shares)
   }
 
   public var dimension: Int { parts.dimension }
@@ -52,16 +43,36 @@ public struct SamplingMixture: Sendable {
   /// log g_l, `[n, L]`.
   static func logComponents(_ components: [GaussianMixture], _ x: Tensor) -> Tensor {
     guard components.contains(where: { $0.components > 1 }) else {
-      return GaussianMixture.concatenating(components).componentLogProbabilities(x)
+      let equal = [Double](repeating: 1, count: components.count)
+      return GaussianMixture.mixing(components, shares: equal).componentLogProbabilities(x)
     }
     return .stack(components.map { $0.logProbability(x) }, axis: 1)
   }
 
   /// log of the density from log g_l, `[n, L]`, and the log of the laws' equal mixture, `[n]`.
   func logDensity(_ logComponents: Tensor, _ logLaws: Tensor) -> Tensor {
-    let own = (logComponents + Tensor(shares).log()).logSumExp(1)
+    logDensity(logOwn: (logComponents + Tensor(shares).log()).logSumExp(1), logLaws)
+  }
+
+  /// The same at points `[n, d]`.
+  func logDensity(at x: Tensor, _ logLaws: Tensor) -> Tensor {
+    logDensity(logOwn: parts.logProbability(x), logLaws)
+  }
+
+  /// The same from log Σ α_l g_l.
+  func logDensity(logOwn own: Tensor, _ logLaws: Tensor) -> Tensor {
     guard defensive > 0 else { return own }
-    return Tensor.stack([own + .log(1 - defensive), logLaws + .log(defensive)], axis: 1).logSumExp(1)
+    return Tensor.stack([own + .log(1 - defensive), logLaws + .log(defensive)], axis: 0).logSumExp(0)
+  }
+
+  /// The density's logarithm at points `[n, d]`, and g_l over it, `[n, L]`.
+  func components(at x: Tensor, _ logLaws: Tensor) -> (logDensity: Tensor, components: Tensor) {
+    let logs = Self.logComponents(components, x)
+    let top = logs.max(1, keep: true)
+    let scaled = (logs - top).exp()
+    let own = (scaled.matmul(Tensor(shares).unsqueeze(1)).log() + top).squeeze(1)
+    let density = logDensity(logOwn: own, logLaws)
+    return (density, scaled * (top - density.unsqueeze(1)).exp())
   }
 
   func sample(_ count: Int, _ laws: [MultipleExpectations.Law], using random: inout RandomSource) -> Tensor {
