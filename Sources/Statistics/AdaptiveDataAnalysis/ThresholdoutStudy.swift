@@ -10,10 +10,10 @@ import Torch
 /// budget.
 ///
 /// Labels enter only through y x, whose columns are independent normals. So their means are drawn first, a number a variable and
-/// sample, and rows only for variables that are chosen, given those means: the same law as drawing all n² numbers.
+/// sample; and as votes are sums of columns, what is drawn then, given the means, is one sum of all the columns that every vote
+/// takes together or not at all. The law of all accuracies is that of drawing all n² numbers.
 ///
-/// Source: Dwork et al., Science 2015. Cost: a normal number a record, sample and chosen variable; votes of all sizes are one
-/// cumulated sum over the chosen columns.
+/// Source: Dwork et al., Science 2015. Cost: a few normal numbers a variable, and a few dozen a record and sample.
 package struct ThresholdoutStudy: Sendable {
   package let rows: Int
   /// Variables that are shifted.
@@ -38,10 +38,13 @@ package struct ThresholdoutStudy: Sendable {
     let correlations = (0..<2).map { _ in means(using: &random) }
     let told = zip(correlations[0], correlations[1]).map { word($0, $1, using: &random) }
     let choices = [correlations[1], told].map { chosen(correlations[0], $0) }
-    let columns = Array(Set(choices[0] + choices[1])).sorted()
-    let samples = correlations.map { rows(of: columns, means: $0, using: &random) }
-    let fresh = rows(of: columns, means: means(using: &random), using: &random)
-    let votes = choices.map { accuracies(samples + [fresh], columns, $0, correlations[0]) }
+    let bundles = bundles(choices)
+    let samples = (correlations + [means(using: &random)]).map { own in
+      accuracies(bundles, choices, own, correlations[0], using: &random)
+    }
+    let votes = choices.indices.map { choice in
+      Self.sizes.indices.map { size in samples.map { $0[choice * Self.sizes.count + size] } }
+    }
     let standard = votes[0].map { Accuracies(training: $0[0], holdout: $0[1], fresh: $0[2]) }
     let protected = votes[1].map {
       Accuracies(training: $0[0], holdout: word($0[0], $0[1], using: &random), fresh: $0[2])
@@ -56,13 +59,6 @@ package struct ThresholdoutStudy: Sendable {
     random.normal([rows], dtype: .double).doubles.enumerated().map { j, z in
       (j < signals ? 6 * unit : 0) + z * unit
     }
-  }
-
-  /// y x of every record for the given variables, given their means over the sample.
-  private func rows(of columns: [Int], means: [Double], using random: inout RandomSource) -> Tensor {
-    guard !columns.isEmpty else { return .zeros([rows, 0]) }
-    let noise = random.normal([rows, columns.count])
-    return noise - noise.mean(0) + Tensor(columns.map { means[$0] }).to(.float)
   }
 
   private func word(_ training: Double, _ holdout: Double, using random: inout RandomSource) -> Double {
@@ -80,18 +76,45 @@ package struct ThresholdoutStudy: Sendable {
       kept.sorted { (-abs(training[$0]), $0) < (-abs(training[$1]), $1) }.prefix(Self.sizes.last!))
   }
 
-  /// Of a vote of every size, on every sample.
-  private func accuracies(_ samples: [Tensor], _ columns: [Int], _ chosen: [Int], _ training: [Double])
-    -> [[Double]]
-  {
-    guard !chosen.isEmpty else { return Self.sizes.map { _ in samples.map { _ in 0.5 } } }
-    let signs = Tensor(chosen.map { training[$0] > 0 ? 1.0 : -1 }).to(.float)
-    let places = Tensor(chosen.map { columns.firstIndex(of: $0)! })
-    let last = Tensor(Self.sizes.map { min($0, chosen.count) - 1 })
-    let found = samples.map { x in
-      let votes = (x.select(axis: 1, places) * signs).cumulativeSum(1).select(axis: 1, last)
-      return (votes .> 0).to(.double).mean(0).doubles
+  /// Variables that the votes take together.
+  private struct Bundle {
+    var variables: [Int] = []
+    /// The smallest vote that has them, as a place among the sizes, one a choice; beyond the last where none has.
+    let first: [Int]
+  }
+
+  private func bundles(_ choices: [[Int]]) -> [Bundle] {
+    let count = Self.sizes.count
+    var first: [Int: [Int]] = [:]
+    for (choice, chosen) in choices.enumerated() {
+      for (place, variable) in chosen.enumerated() {
+        first[variable, default: choices.map { _ in count }][choice] = Self.sizes.firstIndex { place < $0 }!
+      }
     }
-    return Self.sizes.indices.map { size in found.map { $0[size] } }
+    var found: [[Int]: Bundle] = [:]
+    for variable in first.keys.sorted() {
+      let key = first[variable]!
+      found[key, default: Bundle(first: key)].variables.append(variable)
+    }
+    return found.keys.sorted { $0.lexicographicallyPrecedes($1) }.map { found[$0]! }
+  }
+
+  /// Of votes of all sizes, one choice after the other, on one sample with these means of y x.
+  private func accuracies(
+    _ bundles: [Bundle], _ choices: [[Int]], _ means: [Double], _ training: [Double],
+    using random: inout RandomSource
+  ) -> [Double] {
+    let none = [Double](repeating: 0.5, count: choices.count * Self.sizes.count)
+    guard !bundles.isEmpty else { return none }
+    let levels = bundles.map { $0.variables.reduce(0) { $0 + (training[$1] > 0 ? means[$1] : -means[$1]) } }
+    let spreads = bundles.map { Double($0.variables.count).squareRoot() }
+    let noise = random.normal([rows, bundles.count], dtype: .double)
+    let sums = (noise - noise.mean(0)) * Tensor(spreads) + Tensor(levels)
+    let members = Tensor(
+      rows: bundles.map { bundle in
+        bundle.first.flatMap { first in Self.sizes.indices.map { $0 >= first ? 1.0 : 0 } }
+      })
+    let shares = (sums.matmul(members) .> 0).to(.double).mean(0).doubles
+    return zip(shares, none).enumerated().map { choices[$0 / Self.sizes.count].isEmpty ? $1.1 : $1.0 }
   }
 }
