@@ -56,6 +56,30 @@ struct ILASDPTests {
     }
   }
 
+  @Test("no move of a single row makes the labels found likelier", arguments: 0..<3)
+  func moves(seed: UInt64) throws {
+    var random = RandomSource(seed: 40 + seed)
+    // Three clusters that overlap, each long in a direction of its own.
+    let x = Tensor.concatenate(
+      (0..<3).map { k in
+        let scale = Tensor((0..<3).map { $0 == k ? 2.5 : 0.6 })
+        return random.normal([25, 3], dtype: .double) * scale + Tensor((0..<3).map { $0 == k ? 1.5 : 0 })
+      })
+    var method = ILASDP(clusters: 3)
+    method.covariances = ClusterCovariances(shrinkage: 0)
+    method.certifies = false
+    let fit = try method.fit(x, using: &random)
+    for (row, own) in fit.labels.enumerated() {
+      for other in 0..<3 where other != own {
+        var labels = fit.labels
+        labels[row] = other
+        guard labels.count(where: { $0 == own }) >= 4 else { continue }
+        let moved = try #require(method.covariances.criterion(x, labels: labels, clusters: 3))
+        #expect(moved <= fit.criterion + 1e-6 * abs(fit.criterion))
+      }
+    }
+  }
+
   @Test("pairs of rows share a cluster or do not, and rows of weight 2 are two rows")
   func constraints() throws {
     var random = RandomSource(seed: 4)

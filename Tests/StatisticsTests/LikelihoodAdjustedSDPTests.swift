@@ -231,4 +231,42 @@ struct LikelihoodAdjustedSDPTests {
     let total = centred.square().sum().item()
     #expect(abs(inner.certificate.upperBound - squares.certificate.upperBound - total) < 1e-3 * total)
   }
+
+  @Test("labels of K-means that are the optimum are proven to be without a pass, as by the program itself")
+  func closedForm() {
+    var random = RandomSource(seed: 13)
+    let (x, truth, _) = Self.far(13)
+    let centred = x - x.mean(0)
+    let gram = centred.matmul(centred.transposed)
+    let found = KMeansSDP(clusters: 3).solve(gram, using: &random)
+    #expect(found.iterations == 0 && found.isConverged && found.certificate.isCertified)
+    #expect(ClusterAgreement(truth, found.labels).error == 0)
+    var slow = KMeansSDP(clusters: 3)
+    slow.options.certifiedGap = nil
+    let reference = slow.solve(gram, using: &random)
+    #expect(reference.iterations > 0)
+    #expect((found.memberships - reference.memberships).abs().max().item() < 1e-3)
+    #expect(abs(found.objective - reference.objective) < 1e-4 * found.objective)
+    #expect(found.certificate.upperBound >= reference.objective * (1 - 1e-4))
+  }
+
+  @Test(
+    "clusters that overlap have no proof in closed form, and the bound is above every partition",
+    arguments: 0..<4)
+  func overlap(seed: UInt64) {
+    var random = RandomSource(seed: 14 + seed)
+    let x = random.normal([9, 2], dtype: .double)
+    let gram = x.matmul(x.transposed)
+    let found = KMeansSDP(clusters: 2).solve(gram, using: &random)
+    var best = -Double.infinity
+    for code in 1..<256 {
+      let labels = [0] + (0..<8).map { code >> $0 & 1 }
+      let z = Tensor(labels).oneHot(2).to(.double)
+      let shares = z / z.sum(0).sqrt()
+      best = max(best, (gram.matmul(shares) * shares).sum().item())
+    }
+    #expect(found.certificate.upperBound >= best * (1 - 1e-9))
+    #expect(found.certificate.lowerBound <= best * (1 + 1e-9))
+    if found.certificate.isCertified { #expect(abs(found.certificate.lowerBound - best) < 1e-3 * best) }
+  }
 }

@@ -36,11 +36,11 @@ public struct GaussianDiscriminant: Sendable {
     return factors.triangularSolve(centred).square().sum(1).transposed
   }
 
+  /// log |Σ_k|, `[K]`.
+  var logDeterminants: Tensor { 2 * factors.diagonal().log().sum(-1) }
+
   /// log N(x; μ_k, Σ_k) but for the constant, `[n, K]`.
-  public func scores(_ x: Tensor) -> Tensor {
-    let halfLogDeterminants = factors.diagonal().log().sum(-1)
-    return squaredDistances(x) * -0.5 - halfLogDeterminants
-  }
+  public func scores(_ x: Tensor) -> Tensor { (squaredDistances(x) + logDeterminants) * -0.5 }
 
   /// From 0, one a row of `[n, p]`.
   public func predict(_ x: Tensor) -> [Int] { scores(x).argmax(1).integers }

@@ -145,9 +145,14 @@ struct LabelSearch {
     return outcome
   }
 
-  /// Hard expectation–maximisation: every group to its likeliest cluster, while Q grows.
+  /// Passes of hard expectation–maximisation and moves of single rows in turn, while Q grows.
   private func polish(_ outcome: inout Outcome) {
     guard outcome.criterion > -.infinity else { return }
+    repeat { reassign(&outcome) } while exchange(&outcome)
+  }
+
+  /// Hard expectation–maximisation: every group to its likeliest cluster, while Q grows.
+  private func reassign(_ outcome: inout Outcome) {
     for _ in 0..<100 {
       let own = moments(outcome.labels)
       guard let model = try? GaussianDiscriminant(means: own.means, covariances: own.covariances) else {
