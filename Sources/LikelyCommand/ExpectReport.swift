@@ -28,26 +28,27 @@ struct ExpectReport {
         .number(found.largestShares[j]), .number(found.gains[j]),
       ])
     }
-    warn(found, kind)
+    warn(found, found.estimates.indices.map { "\(kind) \($0 + 1)" })
     if arguments.json { print(object(found).pretty, terminator: "") } else { print(table.plainText) }
     try write(found, table, [Self.plot(found, kind)])
   }
 
-  private func warn(_ found: MultipleExpectations.Result, _ kind: String) {
+  /// - Parameter names: of the expectations.
+  private func warn(_ found: MultipleExpectations.Result, _ names: [String]) {
     if runs.recalled > 0 { tell("likely: \(runs.recalled) runs were taken from \(arguments.journal ?? "")") }
     for j in found.unreached {
       tell(
-        "likely: \(kind) \(j + 1): 0 at every run of the exploration, so nothing was learnt for it; a rare event needs a larger --budget or laws that reach it"
+        "likely: \(names[j]): 0 at every run of the exploration, so nothing was learnt for it; a rare event needs a larger --budget or laws that reach it"
       )
     }
     if let j = found.largestShares.firstIndex(where: { $0 > 0.1 }) {
       tell(
-        "likely: \(kind) \(j + 1): one run has \(formatNumber(100 * found.largestShares[j], digits: 2)) % of the weight; the error is not to be trusted, --defensive 0.1 helps"
+        "likely: \(names[j]): one run has \(formatNumber(100 * found.largestShares[j], digits: 2)) % of the weight; the error is not to be trusted, --defensive 0.1 helps"
       )
     }
     if let j = found.gains.indices.first(where: { found.gains[$0] < 1 && !found.unreached.contains($0) }) {
       tell(
-        "likely: \(kind) \(j + 1): plain draws would have done better; a larger --budget or --defensive 0.1 helps"
+        "likely: \(names[j]): plain draws would have done better; a larger --budget or --defensive 0.1 helps"
       )
     }
   }
@@ -75,6 +76,12 @@ struct ExpectReport {
     let x = found.estimates.indices.map { Double($0 + 1) }
     let reach = found.estimates.map { 2 * $0.standardError }
     let values = found.estimates.map(\.value)
+    // Few of them are told apart by name; a row of many is read as a curve.
+    if values.count <= 12 {
+      let names = found.estimates.indices.map { "\(kind) \($0 + 1)" }
+      return Plot(
+        "Means, ± 2 standard errors", x: "", y: "mean", marks: [.bars(names, values, uncertainties: reach)])
+    }
     return Plot(
       "Means, ± 2 standard errors", x: Axis(kind), y: Axis("mean"),
       marks: [
@@ -99,7 +106,9 @@ struct ExpectReport {
       if !found.total.isEmpty { row.append(.uncertain(found.total[i].value, found.total[i].standardError)) }
       table.append(row)
     }
-    warn(found.expectations, "expectation")
+    let total = found.total.isEmpty ? [] : groups.map { "the product for all inputs but \($0)" }
+    warn(
+      found.expectations, groups.map { "the product for \($0)" } + total + ["the mean", "the mean square"])
     if arguments.json {
       func values(_ list: [Estimate]) -> JSONValue {
         .array(

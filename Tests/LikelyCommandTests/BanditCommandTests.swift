@@ -14,8 +14,7 @@ struct BanditCommandTests {
     try withTemporaryFolder { folder in
       let outcome = try run("\(small) --compare best-of-n,rwr,ppo --data current,fixed --json", in: folder)
       #expect(outcome.status == 0, "\(outcome.error)")
-      let object = try #require(
-        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let object = try outcome.object()
       let rows = try #require(object["rows"] as? [[String: Any]])
       #expect(rows.count == 6)
       #expect(rows.compactMap { $0["queries"] as? Int } == Array(repeating: 60, count: 6))

@@ -58,7 +58,7 @@ enum CausalInputs {
   private func json(_ line: String, _ files: [String: String] = [:]) throws -> [String: Any] {
     let outcome = try run(line + " --json", files)
     #expect(outcome.status == 0, "\(outcome.error)")
-    return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    return try outcome.object()
   }
 
   private func values(_ object: [String: Any], _ key: String = "value") throws -> [Double] {

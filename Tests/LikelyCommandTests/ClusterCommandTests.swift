@@ -29,7 +29,7 @@ struct ClusterCommandTests {
 
   private func object(_ outcome: Outcome) throws -> [String: Any] {
     #expect(outcome.status == 0, "\(outcome.error)")
-    return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    return try outcome.object()
   }
 
   private let data = "--data t.csv --columns a,b --id name --truth kind"

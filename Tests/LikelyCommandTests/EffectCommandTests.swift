@@ -32,8 +32,7 @@ struct EffectCommandTests {
         .split(separator: "\n")
       #expect(rows.count == 801)
       let json = try run("\(line) --threads 2 --json", in: folder)
-      let object = try #require(
-        try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+      let object = try json.object()
       #expect((object["choices"] as? [Any])?.count == 27)
       // Products of large matrices round otherwise with more threads; what is printed for people does not show it.
       let shown = try run("\(line) --threads 1", in: folder).output

@@ -9,7 +9,7 @@ struct EpidemicCommandTests {
 
   private func object(_ outcome: Outcome) throws -> [String: Any] {
     #expect(outcome.status == 0, "\(outcome.error)")
-    return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    return try outcome.object()
   }
 
   @Test("simulate: JSON, a table with a row a time, and a page with curves and closed forms")

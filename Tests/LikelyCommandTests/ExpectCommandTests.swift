@@ -43,8 +43,7 @@ struct ExpectCommandTests {
         "expect run --model ./model.sh --inputs inputs.json --budget 300 --relative --time-limit 60 --json",
         in: folder)
       #expect(outcome.status == 0, "\(outcome.error)")
-      let object = try #require(
-        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let object = try outcome.object()
       let values = try #require(object["estimates"] as? [Double])
       let errors = try #require(object["standard_errors"] as? [Double])
       // E s = 4, Var s = 1 + 1/3.
@@ -60,8 +59,7 @@ struct ExpectCommandTests {
         "expect sobol --model ./model.sh --inputs inputs.json --budget 1200 --total --workers 2 --out sobol --json",
         in: folder)
       #expect(outcome.status == 0, "\(outcome.error)")
-      let object = try #require(
-        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let object = try outcome.object()
       // Variances 1 and 1/3.
       for name in ["first", "total"] {
         let found = try #require(object[name] as? [[String: Double]])
@@ -89,8 +87,7 @@ struct ExpectCommandTests {
         "expect run --model ./sum.sh --inputs inputs.json --laws laws.csv --budget 600 --out laws --json",
         in: folder)
       #expect(outcome.status == 0, "\(outcome.error)")
-      let object = try #require(
-        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let object = try outcome.object()
       let values = try #require(object["estimates"] as? [Double])
       let errors = try #require(object["standard_errors"] as? [Double])
       for (j, truth) in [3.0, 4, 5].enumerated() { #expect(abs(values[j] - truth) < 5 * errors[j]) }
@@ -120,11 +117,10 @@ struct ExpectCommandTests {
       try Data(kept.utf8).write(to: file)
       let rest = try run(command, in: folder)
       #expect(rest.status == 0, "\(rest.error)")
-      func estimates(_ text: String) throws -> [Double] {
-        let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-        return try #require(object?["estimates"] as? [Double])
+      func estimates(_ outcome: Outcome) throws -> [Double] {
+        try #require(try outcome.object()["estimates"] as? [Double])
       }
-      #expect(try estimates(rest.output) == estimates(whole.output))
+      #expect(try estimates(rest) == estimates(whole))
       #expect(rest.output.contains(#""runs": 110"#) && rest.output.contains(#""runs_recalled": 90"#))
       #expect(try String(contentsOf: file, encoding: .utf8).split(separator: "\n").count == 200)
       try Data("hello\n".utf8).write(to: file)

@@ -57,8 +57,7 @@ struct OrdinalCommandTests {
       func weights(_ options: String) throws -> [String: Any] {
         let outcome = try run("ordinal fit \(source) --json \(options)", in: folder)
         #expect(outcome.status == 0, "\(outcome.error)")
-        return try #require(
-          try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        return try outcome.object()
       }
       let presto = try weights("--lambda 0.01 --drop noise")
       #expect((presto["kkt_residual"] as? Double ?? 1) < 1e-8)

@@ -40,6 +40,11 @@ struct Outcome {
   let isKilled: Bool
   let output: String
   let error: String
+
+  /// What a command with `--json` printed.
+  func object() throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any], "\(error)")
+  }
 }
 
 /// A program at work. Its output goes to files, so that no full pipe ever stops it.

@@ -41,8 +41,7 @@ struct SelectCommandTests {
         let outcome = try run(
           "select run \(source) \(options) --q 0.1,0.3 --id name --out s.csv --json", in: folder)
         #expect(outcome.status == 0, "\(outcome.error)")
-        let object = try #require(
-          try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        let object = try outcome.object()
         let selections = try #require(object["selections"] as? [[String: Any]])
         let sizes = selections.compactMap { $0["size"] as? Int }
         #expect(sizes.count == 2 && sizes[1] >= 20, "\(options): \(sizes)")
@@ -84,8 +83,7 @@ struct SelectCommandTests {
         let outcome = try run(line, in: folder)
         #expect(outcome.status == 0, "\(outcome.error)")
         #expect(outcome.error.contains("not held") == (method == "naive"))
-        let object = try #require(
-          try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        let object = try outcome.object()
         #expect(object["tied_share"] as? Double == 0)
       }
       let tied = try run(

@@ -46,6 +46,8 @@ public struct ILASDP: Sendable {
   public var innerIterations = 2000
   /// Programs of a search end as well where labels have rested for so many passes.
   public var restingPasses = 100
+  /// The last program ends as well where its gap has shrunk by less than a tenth in so many passes.
+  public var restingGapPasses = 300
   public var outerIterations = 20
   /// Solves a last program at the covariances of the labels found, for a certificate.
   public var certifies = true

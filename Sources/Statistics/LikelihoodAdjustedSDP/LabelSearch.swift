@@ -77,6 +77,7 @@ struct LabelSearch {
     options.solver.tolerance = tolerance
     options.solver.maximumIterations = method.innerIterations
     options.restingPasses = resting
+    options.restingGapPasses = resting == nil ? method.restingGapPasses : nil
     options.isOutOfTime = clock
     if Self.areEqual(covariances) {
       var program = KMeansSDP(clusters: method.clusters)

@@ -67,6 +67,7 @@ public struct LikelihoodAdjustedSDP: Sendable {
     let known = previous.flatMap { $0.state.blocks == clusters && $0.state.rows == n ? $0.state : nil }
     var fitted = Double.infinity
     var resting: (labels: [Int], since: Int) = ([], 0)
+    var least: (excess: Double, since: Int) = (.infinity, 0)
     let found = options.solver.maximise(
       contracted, over: MembershipSet(roots: roots, trace: 1), zeros: constraints?.zeros,
       from: known ?? .init(matrices: search.lifted(search.labels())),
@@ -81,7 +82,10 @@ public struct LikelihoodAdjustedSDP: Sendable {
         let limit = lower + gap * max(1, abs(lower))
         if look.upperBound <= limit { return true }
         fitted = min(fitted, certificate.bound(labels, dual: look.dual, nonnegative: look.nonnegative))
-        return fitted <= limit
+        if fitted <= limit { return true }
+        let excess = min(look.upperBound, fitted) - lower
+        if excess < 0.9 * least.excess { least = (excess, look.iteration) }
+        return options.restingGapPasses.map { look.iteration - least.since >= $0 } ?? false
       }, isOutOfTime: options.isOutOfTime)
     let own = shares(found.matrices)
     let labels = rounded(found.matrices)

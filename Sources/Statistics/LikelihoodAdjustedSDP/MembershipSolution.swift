@@ -44,6 +44,9 @@ public struct MembershipOptions: Sendable {
   public var certifiedGap: Double? = MembershipSolution.Certificate.tolerance
   /// Passes end where the labels have been the same for so many; `nil` waits for the solver's tolerance.
   public var restingPasses: Int?
+  /// Passes end where the gap to the certificate has not become smaller by a tenth in so many: the relaxation is then no
+  /// partition, and more passes would say no more. `nil` waits for the solver's tolerance.
+  public var restingGapPasses: Int?
   /// Asked now and then; true ends the passes.
   var isOutOfTime: @Sendable () -> Bool = { false }
 
