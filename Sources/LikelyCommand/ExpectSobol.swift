@@ -57,6 +57,12 @@ struct ExpectSobol: ParsableCommand {
     }
     let runs = try arguments.runs(names)
     let perDraw = SobolExpectations.runsPerDraw(groups: indices.count, total: total)
+    let least = 100 * perDraw
+    guard arguments.budget >= least else {
+      throw UsageError(
+        "--budget \(arguments.budget): a draw costs \(perDraw) runs here, and 100 draws are the fewest: --budget \(least)"
+      )
+    }
     let found = try arguments.study(runsPerDraw: perDraw).sobolIndices(
       dimension: names.count, groups: indices, total: total, centred: !uncentred, using: &random
     ) { u in

@@ -1,9 +1,8 @@
+import Solvers
 import Torch
 
-/// The mean of a/(Gα) over points: what Σ w Var is, as a function of the shares α of the densities G.
-///
-/// Convex, and 1/t along every ray, so the α ≥ 0 at which it is least together with Σ α has the direction of the minimum over the
-/// simplex; only signs are left to be minded.
+/// The mean of a/(Gα) over points: what Σ w Var is, as a function of the shares α of the densities G. Convex, and 1/t along
+/// every ray.
 package struct SharesCriterion: SmoothObjective {
   /// G, `[n, L]`, > 0 somewhere in every row.
   let densities: Tensor
@@ -18,16 +17,7 @@ package struct SharesCriterion: SmoothObjective {
 
   /// The shares from which the criterion falls by no more than about `tolerance` of itself.
   package func minimum(from start: [Double], tolerance: Double) -> [Double] {
-    let total = start.reduce(0, +)
-    // The best length of the first direction.
-    let length = value(at: start.map { $0 / total }).squareRoot() / total
-    var penalty = SeparablePenalty(none: dimension)
-    penalty.absolute = [Double](repeating: 1, count: dimension)
-    penalty.lower = [Double](repeating: 0, count: dimension)
-    let found = ProximalNewton(tolerance: tolerance, mostIterations: 50)
-      .minimise(self, penalty, from: start.map { $0 * length })
-    let sum = found.point.reduce(0, +)
-    return found.point.map { $0 / sum }
+    ProximalNewton(tolerance: tolerance, mostIterations: 50).minimiseOverSimplex(self, from: start)
   }
 
   private func mixture(_ alpha: [Double]) -> Tensor { densities.matmul(Tensor(alpha)).clamp(1e-300) }
@@ -42,8 +32,6 @@ package struct SharesCriterion: SmoothObjective {
     let hessian = densities.transposed.matmul(densities * (slopes / mixture).unsqueeze(1))
     let n = Double(densities.size(0))
     let all = Tensor.concatenate([terms.sum().reshape(1), -gradient, hessian.reshape(-1) * 2]).doubles
-    return (
-      all[0] / n, all[1...dimension].map { $0 / n }, all[(dimension + 1)...].map { $0 / n }
-    )
+    return (all[0] / n, all[1...dimension].map { $0 / n }, all[(dimension + 1)...].map { $0 / n })
   }
 }

@@ -1,3 +1,4 @@
+import Solvers
 import Torch
 
 /// What is known of ordered responses: class k, or that the class is one of k…l.

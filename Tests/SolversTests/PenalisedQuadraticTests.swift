@@ -1,4 +1,4 @@
-import Statistics
+import Solvers
 import Testing
 import Torch
 
