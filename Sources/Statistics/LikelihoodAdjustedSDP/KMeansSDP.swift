@@ -78,7 +78,7 @@ public struct KMeansSDP: Sendable {
         upperBound: found.upperBound, lowerBound: problem.certificate(labels)?.objective ?? -.infinity),
       tightness: problem.tightness(z[0], labels), iterations: found.iterations,
       primalResidual: found.primalResidual, dualResidual: found.dualResidual, isConverged: found.isConverged,
-      state: found.state)
+      state: found.state, rounded: constraints?.rows(labels) ?? labels)
   }
 
   private func isWithin(_ gap: Double, _ bound: Double, _ reached: Double) -> Bool {
@@ -156,7 +156,7 @@ extension KMeansSDP {
         objective: certificate.objective,
         certificate: .init(upperBound: upperBound, lowerBound: certificate.objective), tightness: 0,
         iterations: iterations, primalResidual: 0, dualResidual: 0, isConverged: true,
-        state: .init(matrices: z))
+        state: .init(matrices: z), rounded: constraints?.rows(labels) ?? labels)
     }
   }
 }

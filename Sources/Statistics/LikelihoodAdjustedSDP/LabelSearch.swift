@@ -111,6 +111,8 @@ struct LabelSearch {
       return outcome
     }
     outcome.ending = "\(method.outerIterations) steps"
+    // Where labels rest at a relaxation that is no partition, one step by the covariances of the relaxation itself.
+    var relaxed: Tensor?
     for step in 1...max(1, method.outerIterations) {
       if isOutOfTime() {
         outcome.ending = "out of time"
@@ -118,8 +120,8 @@ struct LabelSearch {
       }
       guard
         let solution = program(
-          moments(current).covariances, tolerance: method.innerTolerance, resting: method.restingPasses,
-          from: previous, using: &random)
+          relaxed ?? moments(current).covariances, tolerance: method.innerTolerance,
+          resting: method.restingPasses, from: previous, using: &random)
       else {
         outcome.ending = "a singular covariance"
         break
@@ -129,21 +131,43 @@ struct LabelSearch {
       (outcome.outerIterations, outcome.innerIterations) = (
         step, outcome.innerIterations + solution.iterations
       )
-      let value = Set(solution.labels).count == method.clusters ? criterion(solution.labels) : -.infinity
-      guard value >= outcome.criterion - 1e-12 * abs(outcome.criterion), value > -.infinity else {
-        outcome.ending = value == -.infinity ? "a cluster too small" : "Q would fall"
-        break
-      }
-      let gain = value - outcome.criterion
-      let isSame = solution.labels == current
-      (outcome.labels, outcome.criterion, current) = (solution.labels, value, solution.labels)
-      if isSame || gain < 1e-6 * abs(value) {
+      let level = outcome.criterion - 1e-12 * abs(outcome.criterion)
+      let next = best(of: solution, above: level)
+      let gain = next.criterion - outcome.criterion
+      let isSame = next.labels == current
+      if next.criterion >= level, next.criterion > -.infinity {
+        (outcome.labels, outcome.criterion, current) = (next.labels, next.criterion, next.labels)
+        if !isSame, !(gain < 1e-6 * abs(outcome.criterion)) {
+          relaxed = nil
+          continue
+        }
         outcome.ending = isSame ? "labels rest" : "Q rests"
-        break
+      } else {
+        outcome.ending = next.criterion == -.infinity ? "a cluster too small" : "Q would fall"
       }
+      let z = solution.memberships
+      if relaxed != nil || solution.certificate.isCertified || z.size(0) != method.clusters { break }
+      relaxed = method.covariances.covariances(x, memberships: z, weights: constraints.weights)
     }
     if method.polishes { polish(&outcome) }
     return outcome
+  }
+
+  /// Of the labels that a program ends with, before and after rows have moved, those with the larger Q; polished where neither
+  /// reaches the level, as what they lead to may.
+  private func best(of solution: MembershipSolution, above level: Double) -> Outcome {
+    var candidates = Set([solution.labels, solution.rounded]).map { labels in
+      let isFull = Set(labels).count == method.clusters
+      return Outcome(labels: labels, criterion: isFull ? criterion(labels) : -.infinity)
+    }
+    if method.polishes, candidates.allSatisfy({ $0.criterion < level }) {
+      for i in candidates.indices { polish(&candidates[i]) }
+    }
+    // By labels where equal: a set has no order.
+    return candidates.max {
+      $0.criterion != $1.criterion
+        ? $0.criterion < $1.criterion : $0.labels.lexicographicallyPrecedes($1.labels)
+    }!
   }
 
   /// Passes of hard expectation–maximisation and moves of single rows in turn, while Q grows.

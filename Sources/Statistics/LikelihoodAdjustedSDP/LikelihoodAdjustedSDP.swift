@@ -52,14 +52,19 @@ public struct LikelihoodAdjustedSDP: Sendable {
     }
     let certificate = PartitionCertificate(affinities: contracted, roots: roots)
     let search = PartitionSearch(affinities: contracted, roots: roots)
-    /// The rounded matrices, or what moves of rows make of them where that is better and breaks no pair.
-    func rounded(_ z: Tensor) -> [Int] {
+    /// Where most of every row lies, with pairs repaired.
+    func plain(_ z: Tensor) -> [Int] {
       let own = shares(z)
       var labels = own.argmax(0).integers
       if let constraints, !constraints.separated.isEmpty {
         labels = constraints.repaired(
           labels, clusters: clusters, shares: (0..<clusters).map { own[$0].doubles })
       }
+      return labels
+    }
+    /// These, or what moves of rows make of them where that is better and breaks no pair.
+    func rounded(_ z: Tensor) -> [Int] {
+      let labels = plain(z)
       let moved = search.improved(labels)
       let isKept = constraints?.separated.allSatisfy { moved[$0.0] != moved[$0.1] } ?? true
       return isKept && bound(moved) > bound(labels) ? moved : labels
@@ -88,6 +93,7 @@ public struct LikelihoodAdjustedSDP: Sendable {
         return options.restingGapPasses.map { look.iteration - least.since >= $0 } ?? false
       }, isOutOfTime: options.isOutOfTime)
     let own = shares(found.matrices)
+    let unmoved = plain(found.matrices)
     let labels = rounded(found.matrices)
     let z = found.matrices.relu()
     return MembershipSolution(
@@ -96,6 +102,6 @@ public struct LikelihoodAdjustedSDP: Sendable {
       certificate: .init(upperBound: min(found.upperBound, fitted), lowerBound: bound(labels)),
       tightness: (1 - own.max(0)).max().item(), iterations: found.iterations,
       primalResidual: found.primalResidual, dualResidual: found.dualResidual, isConverged: found.isConverged,
-      state: found.state)
+      state: found.state, rounded: constraints?.rows(unmoved) ?? unmoved)
   }
 }

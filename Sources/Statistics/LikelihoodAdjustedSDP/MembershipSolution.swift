@@ -19,6 +19,8 @@ public struct MembershipSolution: Sendable {
   public let dualResidual: Double
   public let isConverged: Bool
   let state: DoublyNonnegativeProgram.State
+  /// Where most of the row lies, unmoved.
+  let rounded: [Int]
 
   /// Bounds on the best partition.
   public struct Certificate: Sendable, Hashable {
