@@ -13,7 +13,8 @@ import Torch
 /// fit.model.predict(more)
 /// ```
 /// Each search starts from labels of another method, keeps a step only where the profile criterion
-/// Q = −Σ n_k log |Σ̂_k| does not fall, and stops where labels rest. The search with the largest Q is kept.
+/// Q = −Σ n_k log |Σ̂_k| does not fall, and stops where labels rest; where the relaxation is no partition then, one more step goes by
+/// its own covariances. Moves of single rows end it. The search with the largest Q is kept.
 ///
 /// Source: Zhuang, Chen & Yang 2023 (arXiv 2209.15097). Cost: O(K n³) a pass of a program; practical to n of about 400.
 public struct ILASDP: Sendable {
