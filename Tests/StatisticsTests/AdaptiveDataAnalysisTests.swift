@@ -212,4 +212,38 @@ struct AdaptiveDataAnalysisTests {
     #expect(try server.best(of: candidates).place == 1)
     #expect(try server.best(of: candidates, largest: false).place == 0)
   }
+
+  @Test("sums of the columns that votes take together have the law of all columns")
+  func bundles() {
+    let (n, repetitions) = (64, 600)
+    let sizes = ThresholdoutStudy.sizes
+    var random = RandomSource(seed: 71)
+    /// Accuracies of the plain holdout, one a size and sample, from n² numbers a sample.
+    func direct() -> [Double] {
+      let samples = (0..<3).map { _ in random.normal([n, n], dtype: .double) }
+      let means = samples.map { $0.mean(0).doubles }
+      let unit = 1 / Double(n).squareRoot()
+      let kept = (0..<n).filter {
+        min(abs(means[0][$0]), abs(means[1][$0])) > unit && means[0][$0] * means[1][$0] > 0
+      }.sorted { abs(means[0][$0]) > abs(means[0][$1]) }
+      return sizes.flatMap { size in
+        samples.map { sample in
+          guard !kept.isEmpty else { return 0.5 }
+          let chosen = Array(kept.prefix(size))
+          let signs = Tensor(chosen.map { means[0][$0] > 0 ? 1.0 : -1 })
+          return (sample.select(axis: 1, Tensor(chosen)).matmul(signs) .> 0).to(.double).mean().item()
+        }
+      }
+    }
+    let study = ThresholdoutStudy(rows: n, signals: 0)
+    let reference = (0..<repetitions).map { _ in direct() }
+    let found = (0..<repetitions).map { _ in
+      study.run(using: &random).standard.flatMap { [$0.training, $0.holdout, $0.fresh] }
+    }
+    for place in 0..<sizes.count * 3 {
+      let (a, b) = (Estimate(meanOf: reference.map { $0[place] }), Estimate(meanOf: found.map { $0[place] }))
+      let error = (a.standardError * a.standardError + b.standardError * b.standardError).squareRoot()
+      #expect(abs(a.value - b.value) < 4.5 * error, "place \(place): \(a), \(b)")
+    }
+  }
 }

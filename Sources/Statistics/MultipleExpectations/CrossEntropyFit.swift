@@ -14,9 +14,9 @@ enum CrossEntropyFit {
   ) throws(StatisticsError) -> [GaussianMixture] {
     let centre = x.mean(0)
     let scale = (x - centre).square().mean(0).sqrt()
-    guard scale.min().item() > 1e-150 else {
+    if let j = scale.doubles.firstIndex(where: { !($0 > 1e-150) }) {
       throw StatisticsError(
-        .noAnswer, "a sampling density", found: "points that are all the same in a coordinate",
+        .noAnswer, "a sampling density", found: "the same number in coordinate \(j + 1) of every point",
         expected: "points that spread in every direction", advice: "leave the input out, or mend its law")
     }
     let x = (x - centre) / scale
