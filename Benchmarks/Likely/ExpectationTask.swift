@@ -27,7 +27,7 @@ struct ExpectationTask: ParsableCommand {
         let square = x.square()
         var powers = [square]
         for _ in 1..<10 { powers.append(powers[powers.count - 1] * square) }
-        return .concatenate(powers, axis: 1)
+        return Tensor.concatenate(powers.map(\.transposed)).transposed
       }
       return zip(weights, found.estimates).reduce(0) { $0 + $1.0 * $1.1.standardError * $1.1.standardError }
     }

@@ -143,7 +143,9 @@ extension GaussianMixture {
   public func logProbability(_ x: Tensor) -> Tensor {
     requireRows(x)
     return x.inBlocks(of: blockRows) { block in
-      componentTerms(whitened(block)).logSumExp(0).filled(where: infiniteRows(block), with: -.infinity)
+      let terms = componentTerms(whitened(block))
+      let sums = components == 1 ? terms[0] : terms.logSumExp(0)
+      return sums.filled(where: infiniteRows(block), with: -.infinity)
     }
   }
 
@@ -167,7 +169,7 @@ extension GaussianMixture {
     let halfLogDeterminants = factors.diagonal().log().sum(-1, keep: true)
     let scales = halfLogDeterminants + 0.5 * Double(dimension) * Double.log(2 * .pi)
     return x.inBlocks(of: blockRows) { block in
-      (-0.5 * whitened(block).square().sum(1) - scales).transposed
+      (-0.5 * squares(whitened(block)) - scales).transposed
     }
   }
 
@@ -212,12 +214,17 @@ extension GaussianMixture {
 
   /// Lₖ⁻¹(x − mₖ), `[K, d, n]`.
   private func whitened(_ x: Tensor) -> Tensor {
-    let centred = x.to(like: means).unsqueeze(0) - means.unsqueeze(1)
-    return factors.triangularSolve(centred.transposed)
+    let centred = (x.to(like: means).unsqueeze(0) - means.unsqueeze(1)).transposed
+    return dimension == 1 ? centred * (1 / factors) : factors.triangularSolve(centred)
   }
 
   /// log(wₖ N(x; mₖ, Cₖ)), `[K, n]`.
-  private func componentTerms(_ whitened: Tensor) -> Tensor { logScales - 0.5 * whitened.square().sum(1) }
+  private func componentTerms(_ whitened: Tensor) -> Tensor { logScales - 0.5 * squares(whitened) }
+
+  /// ‖z‖², `[K, n]`.
+  private func squares(_ whitened: Tensor) -> Tensor {
+    dimension == 1 ? whitened.squeeze(1).square() : whitened.square().sum(1)
+  }
 }
 
 extension Tensor {

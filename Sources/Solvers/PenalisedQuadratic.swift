@@ -56,16 +56,18 @@ struct PenalisedQuadratic {
   var mostCycles = 10_000
 
   /// The minimum, from `start` = x₀, by coordinate descent over the coordinates that are not 0, with a look at all
-  /// others whenever these have settled; once the signs have settled the rest is a system of equations.
+  /// others whenever these have settled; in between, systems of equations for those that are neither 0 nor at a bound.
   func minimum(from start: [Double]) -> [Double] {
     let m = start.count
     var x = start
     // The slope of the smooth part at x.
     var slope = gradient
     var isActive = x.indices.map { x[$0] != 0 || penalty.absolute[$0] == 0 }
+    // Slopes have no more digits than what they are sums of.
+    let size = x.indices.reduce(1.0) { max($0, abs(gradient[$1]), hessian[$1 * m + $1] * abs(x[$1])) }
     var cycles = 0
     while cycles < mostCycles {
-      // Over what is active until it moves no more, with a look now and then whether the signs have settled.
+      // Over what is active until it moves no more, with an attempt now and then to solve for it.
       var wait = 2
       while cycles < mostCycles {
         cycles += 1
@@ -79,8 +81,10 @@ struct PenalisedQuadratic {
         }
       }
       var isSettled = true
-      for j in 0..<m where !isActive[j] {
-        if penalty.residual(x[j], slope: slope[j], j) > tolerance {
+      for j in 0..<m where !isActive[j] || isHeld(x[j], j) {
+        if penalty.residual(x[j], slope: slope[j], j)
+          > (isActive[j] ? max(tolerance, 1e-12 * size) : tolerance)
+        {
           isActive[j] = true
           isSettled = false
         }
@@ -112,40 +116,66 @@ struct PenalisedQuadratic {
     return abs(change) * total
   }
 
-  /// Solves for the coordinates that are not 0 or free of |x|, and takes the solution if no sign changes and no bound is
-  /// passed.
+  /// The solution of a positive definite system, or nil if rounding leaves none.
+  private static func solution(_ matrix: [Double], _ right: [Double]) -> [Double]? {
+    let n = right.count
+    let found =
+      n <= fewUnknowns
+      ? SmallFactors(matrix, size: n)?.solve(right)
+      : try? withTorchErrors {
+        Tensor(matrix, shape: [n, n]).cholesky().choleskySolve(Tensor(right).unsqueeze(1)).doubles
+      }
+    guard let found else { return nil }
+    let size = right.reduce(0) { max($0, abs($1)) }
+    for i in 0..<n {
+      let left = (0..<n).reduce(0) { $0 + matrix[i * n + $1] * found[$1] }
+      guard abs(left - right[i]) <= 1e-6 * size else { return nil }
+    }
+    return found
+  }
+
+  /// Up to which elimination takes less time than a call of LAPACK.
+  private static let fewUnknowns = 24
+
+  /// Whether a coordinate is where it may stay though its slope is not 0.
+  private func isHeld(_ x: Double, _ j: Int) -> Bool {
+    x == 0 && penalty.absolute[j] != 0 || x <= penalty.lower[j] || x >= penalty.upper[j]
+  }
+
+  /// Goes to the minimum over the coordinates that are not held, and where one of them would pass 0 or a bound on the way,
+  /// holds it there and goes on without it. False if a system of equations has no solution.
   private func solve(_ x: inout [Double], _ slope: inout [Double], from start: [Double]) -> Bool {
     let m = x.count
-    let free = x.indices.filter { j in
-      (x[j] != 0 || penalty.absolute[j] == 0) && x[j] > penalty.lower[j] && x[j] < penalty.upper[j]
+    while true {
+      let free = x.indices.filter { !isHeld(x[$0], $0) }
+      guard !free.isEmpty else { return true }
+      var system = [Double](repeating: 0, count: free.count * free.count)
+      var right = [Double](repeating: 0, count: free.count)
+      for (a, j) in free.enumerated() {
+        for (b, k) in free.enumerated() { system[a * free.count + b] = hessian[j * m + k] }
+        system[a * free.count + a] += penalty.square[j]
+        let sign = x[j] > 0 ? 1.0 : x[j] < 0 ? -1 : 0
+        right[a] = -(slope[j] + penalty.square[j] * x[j] + penalty.absolute[j] * sign)
+      }
+      guard let step = Self.solution(system, right) else { return false }
+      // How far along the step every coordinate keeps its sign and its bounds.
+      var (length, first, end) = (1.0, Int?.none, 0.0)
+      for (a, j) in free.enumerated() {
+        let new = x[j] + step[a]
+        var limit = min(penalty.upper[j], max(penalty.lower[j], new))
+        if penalty.absolute[j] != 0, limit * x[j] < 0 { limit = 0 }
+        guard limit != new else { continue }
+        let share = (limit - x[j]) / step[a]
+        if first == nil || share < length { (length, first, end) = (share, j, limit) }
+      }
+      for (a, j) in free.enumerated() { x[j] = j == first ? end : x[j] + length * step[a] }
+      // The slopes anew, so that rounding does not gather.
+      for k in 0..<m {
+        var sum = gradient[k]
+        for j in 0..<m { sum += hessian[k * m + j] * (x[j] - start[j]) }
+        slope[k] = sum
+      }
+      if first == nil { return true }
     }
-    guard !free.isEmpty else { return false }
-    var system = [Double](repeating: 0, count: free.count * free.count)
-    var right = [Double](repeating: 0, count: free.count)
-    for (a, j) in free.enumerated() {
-      for (b, k) in free.enumerated() { system[a * free.count + b] = hessian[j * m + k] }
-      system[a * free.count + a] += penalty.square[j]
-      let sign = x[j] > 0 ? 1.0 : x[j] < 0 ? -1 : 0
-      right[a] = -(slope[j] + penalty.square[j] * x[j] + penalty.absolute[j] * sign)
-    }
-    guard
-      let step = try? withTorchErrors({
-        Tensor(system, shape: [free.count, free.count]).cholesky().choleskySolve(Tensor(right).unsqueeze(1))
-          .doubles
-      }), step.allSatisfy(\.isFinite)
-    else { return false }
-    for (a, j) in free.enumerated() {
-      let new = x[j] + step[a]
-      guard new >= penalty.lower[j], new <= penalty.upper[j], penalty.absolute[j] == 0 || new * x[j] > 0
-      else { return false }
-    }
-    for (a, j) in free.enumerated() { x[j] += step[a] }
-    // The slopes anew, so that rounding does not gather.
-    for k in 0..<m {
-      var sum = gradient[k]
-      for j in 0..<m { sum += hessian[k * m + j] * (x[j] - start[j]) }
-      slope[k] = sum
-    }
-    return true
   }
 }

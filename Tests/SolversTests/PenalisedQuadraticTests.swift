@@ -57,4 +57,28 @@ struct ProximalNewtonTests {
     }
     #expect(lambda < 0.1 || minimum.point.contains(0))
   }
+
+  @Test(
+    "columns that hardly differ leave one step to the minimum, zeros and bounds and all", arguments: 1...8)
+  func collinear(seed: Int) {
+    var random = RandomSource(seed: UInt64(seed))
+    let m = 12
+    let x = random.normal([50, 1], dtype: .double) + random.normal([50, m], dtype: .double) * 1e-3
+    let a = (x.transposed.matmul(x) / 50).doubles
+    let bowl = Bowl(a: a, centre: random.normal([m], dtype: .double).doubles)
+    var penalty = SeparablePenalty(none: m)
+    penalty.absolute = [Double](repeating: 1e-3, count: m)
+    penalty.lower = [Double](repeating: 0, count: m)
+    penalty.upper = [Double](repeating: 0.3, count: m)
+    let start = [Double](repeating: 0.1, count: m)
+    let minimum = ProximalNewton(tolerance: 1e-9).minimise(bowl, penalty, from: start)
+    #expect(minimum.isConverged && minimum.iterations <= 2)
+    let gradient = bowl.expansion(at: minimum.point).gradient
+    for j in 0..<m {
+      let slope = gradient[j] + 1e-3
+      #expect(minimum.point[j] > 0 || slope > -1e-8)
+      #expect(minimum.point[j] < 0.3 || slope < 1e-8)
+      #expect(minimum.point[j] == 0 || minimum.point[j] == 0.3 || abs(slope) < 1e-8)
+    }
+  }
 }

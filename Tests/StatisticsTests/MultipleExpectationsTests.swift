@@ -59,6 +59,18 @@ struct MultipleExpectationsTests {
     #expect(abs(one[0] - 3) < 0.2)
   }
 
+  @Test("where the sampling density is an expectation's own, their constant ratio controls nothing")
+  func constantControl() throws {
+    var random = RandomSource(seed: 36)
+    var study = MultipleExpectations(budget: 2000)
+    study.controls = .own
+    let found = try study.estimate(GaussianMixture.standardNormal(dimension: 1), using: &random) {
+      $0.square()
+    }
+    #expect(found.shares == [1] && found.controls == [0])
+    #expect(abs(found.estimates[0].zScore(against: 1)) < 5)
+  }
+
   @Test("a defensive share keeps every weight below its inverse")
   func defensive() throws {
     var random = RandomSource(seed: 34)

@@ -17,7 +17,7 @@ struct SharesCriterionTests {
   @Test("the criterion exceeds its minimum by no more than the tolerance, and shares can be 0")
   func bound() {
     var random = RandomSource(seed: 42)
-    let g = random.normal([300, 5], dtype: .double).exp()
+    let g = random.normal([5, 300], dtype: .double).exp()
     let a = random.normal([300], dtype: .double).square()
     let criterion = SharesCriterion(densities: g, numerators: a / a.mean())
     let start = [Double](repeating: 0.2, count: 5)
@@ -34,7 +34,7 @@ struct SharesCriterionTests {
       let rough = criterion.minimum(from: [1, 0, 0, 0, 0], tolerance: tolerance)
       #expect(criterion.value(at: rough) <= criterion.value(at: best) * (1 + 2 * tolerance))
     }
-    let far = Tensor.concatenate([g, g[.all, 0].unsqueeze(1) * 1e-3], axis: 1)
+    let far = Tensor.concatenate([g, g[0].unsqueeze(0) * 1e-3])
     let six = SharesCriterion(densities: far, numerators: a / a.mean())
       .minimum(from: start + [0.2], tolerance: 1e-6)
     #expect(six[5] == 0)

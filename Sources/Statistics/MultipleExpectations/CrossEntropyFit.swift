@@ -5,9 +5,9 @@ import Torch
 enum CrossEntropyFit {
   /// - Parameters:
   ///   - x: `[n, d]`.
-  ///   - weights: `[n, J]`, ≥ 0, every column summing to 1.
+  ///   - weights: `[J, n]`, ≥ 0, every row summing to 1.
   ///   - ridge: added to the variances, in units of the points' own, so that it means the same in every coordinate.
-  /// - Returns: one density a column.
+  /// - Returns: one density a row of weights.
   static func densities(
     _ x: Tensor, _ weights: Tensor, _ family: MultipleExpectations.Family, ridge: Double,
     using random: inout RandomSource
@@ -22,18 +22,18 @@ enum CrossEntropyFit {
     let x = (x - centre) / scale
     if case .mixture(let parts) = family {
       var found: [GaussianMixture] = []
-      for j in 0..<weights.size(1) {
+      for j in 0..<weights.size(0) {
         let own = try WeightedMixture.fit(
-          x, weights[.all, j].contiguous(), parts: parts, ridge: ridge, using: &random)
+          x, weights[j], parts: parts, ridge: ridge, using: &random)
         found.append(try moved(own, centre, scale))
       }
       return found
     }
-    let means = weights.transposed.matmul(x)
+    let means = weights.matmul(x)
     let identity = Tensor.identity(x.size(1), dtype: .double)
     let covariances: Tensor
     if family == .diagonal {
-      let variances = (weights.transposed.matmul(x.square()) - means.square()).clamp(0)
+      let variances = (weights.matmul(x.square()) - means.square()).clamp(0)
       covariances = identity * variances.unsqueeze(2)
     } else {
       covariances = secondMoments(x, weights) - means.unsqueeze(2) * means.unsqueeze(1)
@@ -70,6 +70,6 @@ enum CrossEntropyFit {
   private static func secondMoments(_ x: Tensor, _ weights: Tensor) -> Tensor {
     let (n, d) = (x.size(0), x.size(1))
     let products = (x.unsqueeze(2) * x.unsqueeze(1)).reshape(n, d * d)
-    return weights.transposed.matmul(products).reshape(-1, d, d)
+    return weights.matmul(products).reshape(-1, d, d)
   }
 }

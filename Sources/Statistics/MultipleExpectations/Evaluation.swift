@@ -1,19 +1,23 @@
 import Probability
 import Torch
 
-/// Points with what does not depend on how they were drawn: φ, and the laws' densities.
+/// Points with what does not depend on how they were drawn: φ, and the laws' densities. Points are columns, as all that is done
+/// with them runs along them.
 struct Evaluation {
   /// `[n, d]`.
   var x: Tensor
-  /// φ, `[n, J]`; 0 where no law has mass.
+  /// φ, `[J, n]`; 0 where no law has mass.
   var values: Tensor
-  /// log f_j, `[n, J]`, or `[n, 1]` for one law.
+  /// log f_j, `[J, n]`, or `[1, n]` for one law.
   var logLaws: Tensor
 
   var count: Int { x.size(0) }
-  var expectations: Int { values.size(1) }
+  var expectations: Int { values.size(0) }
   /// log of the laws' equal mixture, `[n]`.
-  var logMixture: Tensor { logLaws.logSumExp(1) - .log(Double(logLaws.size(1))) }
+  var logMixture: Tensor {
+    let laws = logLaws.size(0)
+    return laws == 1 ? logLaws[0] : logLaws.logSumExp(0) - .log(Double(laws))
+  }
 
   /// - Throws: ``StatisticsError`` with the point; and what φ throws.
   init(
@@ -21,20 +25,20 @@ struct Evaluation {
     _ phi: (Tensor) throws -> Tensor
   ) throws {
     self.x = x
-    logLaws = .stack(laws.map { $0.logDensity(x) }, axis: 1)
+    logLaws = .stack(laws.map { $0.logDensity(x) }, axis: 0)
     guard logLaws.isNaN().any(0, 1).item() == 0 else {
       throw StatisticsError(
         .badData, "the density of a law", found: "not a number", expected: "a number or −∞ everywhere")
     }
     // Where no law has mass the model need not be defined, and costs nothing.
-    let outside = logLaws.max(1) .== -.infinity
+    let outside = logLaws.max(0) .== -.infinity
     let isWhole = outside.any(0).item() == 0
     let mask = isWhole ? [] : outside.doubles
     let places = mask.indices.filter { mask[$0] == 0 }
     let asked = isWhole ? x : x.select(axis: 0, Tensor(places))
     guard isWhole || !places.isEmpty else {
       guard let expectations else { preconditionFailure("Evaluation: draws of the laws outside them") }
-      values = .zeros([x.size(0), expectations], dtype: .double)
+      values = .zeros([expectations, x.size(0)], dtype: .double)
       return
     }
     var y = try phi(asked).to(.double)
@@ -56,29 +60,33 @@ struct Evaluation {
       throw StatisticsError(
         .badData, "φ", found: "\(y.size(1)) values a point after \(expectations) before", expected: "as many")
     }
-    let isRight = requiresPositive ? y.isFinite() .& (y .>= 0) : y.isFinite()
-    if isRight.logicalNot().any().booleans[0] {
-      let row = isRight.to(.double).min(1).doubles.firstIndex(of: 0)!
-      throw StatisticsError(
-        .badData, "φ at the point \(asked[row].doubles)", found: "\(y[row].doubles)",
-        expected: requiresPositive ? "finite numbers ≥ 0" : "finite numbers")
+    y = y.transposed.contiguous()
+    // A sum of finite numbers is finite unless it overflows: only then is every number looked at.
+    if !y.sum().item().isFinite || (requiresPositive && y.min().item() < 0) {
+      let isRight = requiresPositive ? y.isFinite() .& (y .>= 0) : y.isFinite()
+      if let row = isRight.to(.double).min(0).doubles.firstIndex(of: 0) {
+        throw StatisticsError(
+          .badData, "φ at the point \(asked[row].doubles)", found: "\(y[.all, row].doubles)",
+          expected: requiresPositive ? "finite numbers ≥ 0" : "finite numbers")
+      }
     }
     values = y
     guard !isWhole else { return }
-    var rows = [Int](repeating: places.count, count: x.size(0))
-    for (place, row) in places.enumerated() { rows[row] = place }
-    values = Tensor.concatenate([y, .zeros([1, y.size(1)], dtype: .double)]).select(axis: 0, Tensor(rows))
+    var columns = [Int](repeating: places.count, count: x.size(0))
+    for (place, column) in places.enumerated() { columns[column] = place }
+    let none = Tensor.zeros([y.size(0), 1], dtype: .double)
+    values = Tensor.concatenate([y, none], axis: 1).select(axis: 1, Tensor(columns))
   }
 
   /// Together with later points.
   func adding(_ other: Evaluation) -> Evaluation {
     var both = self
     both.x = .concatenate([x, other.x])
-    both.values = .concatenate([values, other.values])
-    both.logLaws = .concatenate([logLaws, other.logLaws])
+    both.values = .concatenate([values, other.values], axis: 1)
+    both.logLaws = .concatenate([logLaws, other.logLaws], axis: 1)
     return both
   }
 
-  /// f_j over a density, `[n, J]` or `[n, 1]`.
-  func lawRatios(over logDensity: Tensor) -> Tensor { (logLaws - logDensity.unsqueeze(1)).exp() }
+  /// f_j over a density, `[J, n]` or `[1, n]`.
+  func lawRatios(over logDensity: Tensor) -> Tensor { (logLaws - logDensity).exp() }
 }

@@ -62,21 +62,23 @@ extension MultipleExpectations.Result {
     combined exploration: Exploration?, criteria: [Double], stop: MultipleExpectations.Stop
   ) {
     let ratios = parts.map { MultipleExpectations.ratios($0, density, state.controls.kind) }
-    let f = Tensor.concatenate(ratios.map(\.f))
-    let n = Double(f.size(0))
-    var means = Tensor.stack(ratios.map { state.controls.terms($0.f, $0.g).mean(0) }, axis: 0)
-    if !quasiRandom {
-      if let exploration {
-        let all = exploration.balanced(with: parts[0], from: density, state.controls.kind)
-        means = state.controls.terms(all.f, all.g)
-      } else {
-        means = state.controls.terms(ratios[0].f, ratios[0].g)
-      }
+    let f = Tensor.joined(ratios.map(\.f))
+    let n = Double(f.size(1))
+    // A column a draw, or one a randomisation.
+    let terms: Tensor
+    if quasiRandom {
+      terms = .stack(ratios.map { state.controls.terms($0.f, $0.g).mean(1) }, axis: 1)
+    } else if let exploration {
+      let all = exploration.balanced(with: parts[0], from: density, state.controls.kind)
+      terms = state.controls.terms(all.f, all.g)
+    } else {
+      terms = state.controls.terms(ratios[0].f, ratios[0].g)
     }
-    let rows = Double(means.size(0))
-    let centred = means - means.mean(0)
-    let covariance = (centred.transposed.matmul(centred) / ((rows - 1) * rows)).doubles
-    let values = means.mean(0).doubles
+    let columns = Double(terms.size(1))
+    let mean = terms.mean(1, keep: true)
+    let centred = terms - mean
+    let covariance = (centred.matmul(centred.transposed) / ((columns - 1) * columns)).doubles
+    let values = mean.doubles
     let j = values.count
     estimates = values.enumerated().map {
       Estimate($1, standardError: covariance[$0 * j + $0].squareRoot())
@@ -84,16 +86,23 @@ extension MultipleExpectations.Result {
     self.covariance = covariance
     (self.density, self.criteria, self.stop) = (density, criteria, stop)
     (controls, weights, unreached) = (state.controls.values, state.weights, state.unreached)
-    finalCount = f.size(0)
+    finalCount = f.size(1)
     let sizes = f.abs()
-    let total = sizes.sum(0).clamp(.leastNormalMagnitude)
-    effectiveSizes = (total.square() / f.square().sum(0).clamp(.leastNormalMagnitude)).doubles
-    largestShares = (sizes.max(0) / total).doubles
+    let total = sizes.sum(1).clamp(.leastNormalMagnitude)
+    effectiveSizes = (total.square() / f.square().sum(1).clamp(.leastNormalMagnitude)).doubles
+    largestShares = (sizes.max(1) / total).doubles
     // E_f (φ − I)² by the same draws.
-    let deviations = (Tensor.concatenate(parts.map(\.values)) - Tensor(values)).square()
-    let plain = (Tensor.concatenate(ratios.map(\.laws)) * deviations).mean(0).doubles
+    let deviations = (Tensor.joined(parts.map(\.values)) - Tensor(values).unsqueeze(1)).square()
+    let plain = (Tensor.joined(ratios.map(\.laws)) * deviations).mean(1).doubles
     gains = values.indices.map { place in
       plain[place] / n / max(covariance[place * j + place], .leastNormalMagnitude)
     }
+  }
+}
+
+extension Tensor {
+  /// Columns of parts side by side; one part as it is.
+  fileprivate static func joined(_ parts: [Tensor]) -> Tensor {
+    parts.count == 1 ? parts[0] : .concatenate(parts, axis: 1)
   }
 }

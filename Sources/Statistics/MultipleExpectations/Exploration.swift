@@ -5,8 +5,7 @@ import Torch
 
 /// The points of a study so far, with every density at every point, in logarithms.
 ///
-/// Densities of earlier rounds are found once a point: a round costs J densities at all points, and those of the earlier rounds at
-/// the new points.
+/// A round costs its densities at all points, and those of the earlier rounds at the new points.
 struct Exploration {
   /// What was learnt.
   struct State {
@@ -25,48 +24,49 @@ struct Exploration {
 
   private let options: MultipleExpectations
   private(set) var points: Evaluation
-  /// What was drawn from, how often, and its log-density at all points; no mixture means the laws in equal parts.
-  private var sources: [(mixture: SamplingMixture?, count: Int, logDensity: Tensor)]
-  /// log g_j of the state at the points it was fitted to, `[n, J]`, and g_j over what these were drawn from.
+  /// What was drawn from, and how often; no mixture means the laws in equal parts.
+  private var sources: [(mixture: SamplingMixture?, count: Int)]
+  /// log g_j of the state at the points it was fitted to, `[J, n]`, and g_j over what these were drawn from.
   private var logComponents: Tensor?
   private var components: Tensor?
-  /// log g_j at the points drawn since.
-  private var logDrawn: Tensor?
+  /// Of the points drawn since: log g_j, the log of the density they are draws of, and g_j over it.
+  private var drawn: (logComponents: Tensor, logDensity: Tensor, components: Tensor)?
   /// Of all points.
   private var balance: Balance
 
   /// - Parameter points: drawn from the laws in equal parts.
   init(_ options: MultipleExpectations, _ points: Evaluation) {
     (self.options, self.points) = (options, points)
-    let logMixture = points.logMixture
-    sources = [(nil, points.count, logMixture)]
-    balance = Balance(points, logMixture)
+    sources = [(nil, points.count)]
+    balance = Balance(points, points.logMixture)
   }
 
   var count: Int { points.count }
 
   /// Points drawn from the mixture whose components were fitted last.
-  mutating func add(_ drawn: Evaluation, from mixture: SamplingMixture) {
-    let logDrawn = SamplingMixture.logComponents(mixture.components, drawn.x)
-    let logLaws = drawn.logMixture
-    // At the earlier points g_j is known over the density there.
-    let before = mixture.logDensity(
-      logOwn: components!.matmul(Tensor(mixture.shares)).log() + balance.logSampling, sources[0].logDensity)
-    for (place, source) in sources.enumerated() {
-      let density = source.mixture.map { $0.logDensity(at: drawn.x, logLaws) } ?? logLaws
-      sources[place].logDensity = .concatenate([source.logDensity, density])
+  mutating func add(_ new: Evaluation, from mixture: SamplingMixture) {
+    let logComponents = SamplingMixture.logComponents(mixture.components, new.x)
+    let logLaws = new.logMixture
+    let (density, components) = mixture.components(logComponents, logLaws)
+    drawn = (logComponents, density, components)
+    let logs = sources.map { source in
+      (source.mixture?.logDensity(at: new.x, logLaws) ?? logLaws) + .log(Double(source.count))
     }
-    points = points.adding(drawn)
-    self.logDrawn = logDrawn
-    sources.append((mixture, drawn.count, .concatenate([before, mixture.logDensity(logDrawn, logLaws)])))
-    balance = Balance(points, logSampling)
+    sources.append((mixture, new.count))
+    let total = Double(count + new.count)
+    // At the earlier points g_j is known over what these were drawn from.
+    let share = Double(new.count) / total
+    let growth = mixture.density(self.components!, laws: balance.laws.mean(0)) * share + (1 - share)
+    let there = Tensor.stack(logs + [density + .log(Double(new.count))], axis: 0).logSumExp(0) - .log(total)
+    points = points.adding(new)
+    balance = Balance(points, .concatenate([balance.logSampling + growth.log(), there]))
   }
 
   /// At all points so far.
   private mutating func evaluate(_ components: [GaussianMixture]) {
     let logs = SamplingMixture.logComponents(components, points.x)
     logComponents = logs
-    self.components = (logs - balance.logSampling.unsqueeze(1)).exp()
+    self.components = (logs - balance.logSampling).exp()
   }
 
   /// log of the mixture of everything that was drawn from, by counts (the balance heuristic), `[n]`; f_jφ_j and f_j over it.
@@ -82,16 +82,12 @@ struct Exploration {
     }
   }
 
-  private var logSampling: Tensor {
-    let parts = sources.map { $0.logDensity + .log(Double($0.count) / Double(count)) }
-    return parts.count == 1 ? parts[0] : Tensor.stack(parts, axis: 0).logSumExp(0)
-  }
-
   /// Plain importance sampling by the laws: the first estimates.
   func start() throws(StatisticsError) -> State {
     let ratios = balance.ratios
-    let means = ratios.mean(0).doubles
-    let variances = ((ratios - ratios.mean(0)).square().sum(0) / Double(count - 1)).doubles
+    let mean = ratios.mean(1, keep: true)
+    let means = mean.doubles
+    let variances = ((ratios - mean).square().sum(1) / Double(count - 1)).doubles
     var w = options.weights.isEmpty ? [Double](repeating: 1, count: points.expectations) : options.weights
     if options.weighsRelatively { w = means.map { $0 == 0 ? 1 : 1 / ($0 * $0) } }
     guard w.count == points.expectations else {
@@ -113,7 +109,7 @@ struct Exploration {
   /// point reaches gets the law itself.
   mutating func fit(_ state: inout State, using random: inout RandomSource) throws(StatisticsError) {
     var v = balance.ratios.abs()
-    let sums = v.sum(0).doubles
+    let sums = v.sum(1).doubles
     state.unreached = sums.indices.filter { !(sums[$0] > 0) }
     if state.unreached.count == sums.count {
       throw StatisticsError(
@@ -122,19 +118,19 @@ struct Exploration {
     }
     if !state.unreached.isEmpty {
       let own = balance.laws.expand(v.shape)
-      v = Tensor.where(Tensor(sums).unsqueeze(0) .> 0, v, own)
+      v = Tensor.where(Tensor(sums).unsqueeze(1) .> 0, v, own)
     }
     state.components = try CrossEntropyFit.densities(
-      points.x, v / v.sum(0), options.family, ridge: 1e-6, using: &random)
+      points.x, v / v.sum(1, keep: true), options.family, ridge: 1e-6, using: &random)
     evaluate(state.components)
   }
 
   /// α: the minimum over the simplex of the mean of A/(Σ α_l G_l), A = Σ w_j (f_jφ_j − β_j g_j)²/h², G_l = g_l/h.
   func chooseShares(_ state: inout State) {
     let g = components!
-    let controls = Controls.columns(state.controls.kind, components: g, laws: balance.laws)
+    let controls = Controls.rows(state.controls.kind, components: g, laws: balance.laws)
     let terms = state.controls.residuals(balance.ratios, controls)
-    let a = terms.square().matmul(Tensor(state.weights))
+    let a = Tensor(state.weights).matmul(terms.square())
     let scale = a.mean().item()
     guard scale > 0, scale.isFinite else { return }
     // A hundredth of the criterion is far below what the fit of g_j leaves open.
@@ -145,18 +141,17 @@ struct Exploration {
   /// What the control variates are multiplied with and what variance is left, by the points from `first` on, which are draws
   /// of the mixture.
   func regress(_ state: inout State, from first: Int) {
-    let logDensity = sources[sources.count - 1].logDensity
     let rows = first..<count
-    let drawn = logDensity[rows].unsqueeze(1)
-    let laws = (points.logLaws[rows] - drawn).exp()
-    let f = laws * points.values[rows]
+    let laws = (points.logLaws[.all, rows] - drawn!.logDensity).exp()
+    let f = laws * points.values[.all, rows]
     // A fit of many factors to few draws adds more than it takes away.
-    let count = state.components.count + laws.size(1)
+    let count = state.components.count + laws.size(0)
     let kind = 10 * count > rows.count ? .own : options.controls
-    let g = Controls.columns(kind, components: (logDrawn! - drawn).exp(), laws: laws)
+    let g = Controls.rows(kind, components: drawn!.components, laws: laws)
     state.controls = Controls(kind, f, g)
     let terms = state.controls.terms(f, g)
-    state.variances = ((terms - terms.mean(0)).square().sum(0) / Double(rows.count - 1)).doubles
+    state.variances =
+      ((terms - terms.mean(1, keep: true)).square().sum(1) / Double(rows.count - 1)).doubles
   }
 
   /// f_jφ_j and controls over the mixture of everything that was drawn from, with a final sample of `density`.
@@ -167,10 +162,10 @@ struct Exploration {
     // Not always the components that were fitted last.
     all.evaluate(density.components)
     all.add(sample, from: density)
-    let logComponents = Tensor.concatenate([all.logComponents!, all.logDrawn!])
-    let components = (logComponents - all.balance.logSampling.unsqueeze(1)).exp()
+    let logComponents = Tensor.concatenate([all.logComponents!, all.drawn!.logComponents], axis: 1)
+    let components = (logComponents - all.balance.logSampling).exp()
     return (
-      all.balance.ratios, Controls.columns(kind, components: components, laws: all.balance.laws)
+      all.balance.ratios, Controls.rows(kind, components: components, laws: all.balance.laws)
     )
   }
 }

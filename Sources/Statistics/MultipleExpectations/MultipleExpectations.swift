@@ -179,9 +179,10 @@ public struct MultipleExpectations: Sendable, Hashable {
   static func ratios(_ points: Evaluation, _ density: SamplingMixture, _ kind: ControlVariates)
     -> (laws: Tensor, f: Tensor, g: Tensor)
   {
-    let (drawn, components) = density.components(at: points.x, points.logMixture)
+    let logComponents = SamplingMixture.logComponents(density.components, points.x)
+    let (drawn, components) = density.components(logComponents, points.logMixture)
     let laws = points.lawRatios(over: drawn)
-    let g = Controls.columns(kind, components: components, laws: laws)
+    let g = Controls.rows(kind, components: components, laws: laws)
     return (laws, laws * points.values, g)
   }
 

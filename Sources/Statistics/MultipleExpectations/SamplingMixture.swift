@@ -40,39 +40,39 @@ public struct SamplingMixture: Sendable {
 
   public var dimension: Int { parts.dimension }
 
-  /// log g_l, `[n, L]`.
+  /// log g_l, `[L, n]`.
   static func logComponents(_ components: [GaussianMixture], _ x: Tensor) -> Tensor {
     guard components.contains(where: { $0.components > 1 }) else {
       let equal = [Double](repeating: 1, count: components.count)
-      return GaussianMixture.mixing(components, shares: equal).componentLogProbabilities(x)
+      return GaussianMixture.mixing(components, shares: equal).componentLogProbabilities(x).transposed
+        .contiguous()
     }
-    return .stack(components.map { $0.logProbability(x) }, axis: 1)
+    return .stack(components.map { $0.logProbability(x) }, axis: 0)
   }
 
-  /// log of the density from log g_l, `[n, L]`, and the log of the laws' equal mixture, `[n]`.
-  func logDensity(_ logComponents: Tensor, _ logLaws: Tensor) -> Tensor {
-    logDensity(logOwn: (logComponents + Tensor(shares).log()).logSumExp(1), logLaws)
+  /// Σ α_l g_l with the defensive share, `[n]`, from g_l, `[L, n]`, and the laws' equal mixture, `[n]`, all over one density.
+  func density(_ components: Tensor, laws: @autoclosure () -> Tensor) -> Tensor {
+    let own = Tensor(shares).matmul(components)
+    return defensive > 0 ? own * (1 - defensive) + laws() * defensive : own
   }
 
-  /// The same at points `[n, d]`.
+  /// log of the density at points `[n, d]`, from the log of the laws' equal mixture there, `[n]`.
   func logDensity(at x: Tensor, _ logLaws: Tensor) -> Tensor {
     logDensity(logOwn: parts.logProbability(x), logLaws)
   }
 
   /// The same from log Σ α_l g_l.
-  func logDensity(logOwn own: Tensor, _ logLaws: Tensor) -> Tensor {
+  private func logDensity(logOwn own: Tensor, _ logLaws: Tensor) -> Tensor {
     guard defensive > 0 else { return own }
     return Tensor.stack([own + .log(1 - defensive), logLaws + .log(defensive)], axis: 0).logSumExp(0)
   }
 
-  /// The density's logarithm at points `[n, d]`, and g_l over it, `[n, L]`.
-  func components(at x: Tensor, _ logLaws: Tensor) -> (logDensity: Tensor, components: Tensor) {
-    let logs = Self.logComponents(components, x)
-    let top = logs.max(1, keep: true)
-    let scaled = (logs - top).exp()
-    let own = (scaled.matmul(Tensor(shares).unsqueeze(1)).log() + top).squeeze(1)
-    let density = logDensity(logOwn: own, logLaws)
-    return (density, scaled * (top - density.unsqueeze(1)).exp())
+  /// The density's logarithm, `[n]`, and g_l over it, `[L, n]`, from log g_l and the log of the laws' equal mixture.
+  func components(_ logComponents: Tensor, _ logLaws: Tensor) -> (logDensity: Tensor, components: Tensor) {
+    let top = logComponents.max(0)
+    let scaled = (logComponents - top).exp()
+    let density = logDensity(logOwn: Tensor(shares).matmul(scaled).log() + top, logLaws)
+    return (density, scaled * (top - density).exp())
   }
 
   func sample(_ count: Int, _ laws: [MultipleExpectations.Law], using random: inout RandomSource) -> Tensor {
