@@ -28,6 +28,42 @@ struct RegressorTests {
     }
   }
 
+  @Test("kernel ridge leaves rows out in closed form as rows of no weight do")
+  func kernelLeaveOneOut() throws {
+    let (x, y) = Self.table(30)
+    var random = RandomSource(seed: 3)
+    for weights in [nil, (0..<30).map { $0 % 4 == 0 ? 2.0 : 1 }] as [[Double]?] {
+      let found = try KernelRidge(penalty: 0.5).leaveOneOut(x, y, weights: weights)
+      for out in [0, 7, 29] {
+        var without = weights ?? [Double](repeating: 1, count: 30)
+        without[out] = 0
+        let fit = try KernelRidge(penalty: 0.5).fit(x, y, weights: without, using: &random)
+        #expect(abs(fit.predict(x[out..<out + 1])[0] - found[out]) < 1e-8)
+      }
+    }
+  }
+
+  @Test("perceptrons side by side are those that are trained alone, and rows of no weight say nothing")
+  func perceptron() throws {
+    let (x, y) = Self.table(60)
+    let learner = Perceptron(hidden: 5, steps: 60)
+    let folds = Folds(parts: (0..<60).map { $0 % 4 }, count: 4)
+    var random = RandomSource(seed: 4)
+    let held = try learner.heldOut(x, y, weights: nil, folds: folds, using: &random)
+    for part in 0..<4 {
+      var (other, again) = (y, RandomSource(seed: 4))
+      for row in folds.rows(in: part) { other[row] = 1e3 }
+      let weights = folds.parts.map { $0 == part ? 0.0 : 1 }
+      let alone = try learner.fit(x, other, weights: weights, using: &again).predict(x)
+      for row in folds.rows(in: part) { #expect(abs(alone[row] - held[row]) < 1e-8) }
+    }
+    let constant = try learner.fit(x, [Double](repeating: 7, count: 60), weights: nil, using: &random)
+    #expect(constant.predict(x).allSatisfy { abs($0 - 7) < 1e-9 })
+    // Without a penalty a linear law is learnt to a small part of its variance, which is 5.
+    let linear = try Perceptron(penalty: 1e-3).fit(x, y, weights: nil, using: &random).predict(x)
+    #expect(zip(linear, y).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / 60 < 0.5)
+  }
+
   @Test("least squares names columns that determine each other")
   func collinear() throws {
     let (x, y) = Self.table(20)
@@ -85,6 +121,7 @@ struct RegressorTests {
     }
     for learner in [
       RandomForest() as any Regressor, GradientBoosting(), NearestNeighbours(8), KernelRidge(penalty: 1),
+      Perceptron(),
     ] {
       let fit = try learner.fit(x, y, weights: nil, using: &random)
       #expect(error(fit.predict(x)) < 0.1, "\(learner.name)")
@@ -128,7 +165,7 @@ struct RegressorTests {
   func names() throws {
     for name in [
       "ols", "ridge:3", "lasso", "elastic:0.3", "quantile:0.9", "knn:5", "kernel:2", "forest", "forest:0.5",
-      "boosted", "boosted:0.1", "boosted-logistic",
+      "boosted", "boosted:0.1", "boosted-logistic", "mlp", "mlp:8",
     ] {
       _ = try RegressorNames.regressor(name)
     }

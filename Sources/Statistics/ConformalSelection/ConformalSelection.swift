@@ -67,12 +67,19 @@ public struct ConformalSelection: Sendable, Hashable {
     let sizes =
       scores.weights == nil
       ? (0..<scores.models).map { auxiliarySizes(scores, model: $0) } : [weightedSizes(scores)]
+    return select(
+      sizes: sizes, pValues: (0..<scores.models).map { scores.pValues(model: $0, uniforms: uniforms) },
+      using: &random)
+  }
+
+  /// Every candidate by the model with the largest R_j, then pruned; both `[models][candidates]`.
+  func select(sizes: [[Int]], pValues: [[Double]], using random: inout RandomSource) -> Selection {
+    let m = sizes[0].count
     let models = (0..<m).map { j in
       let largest = sizes.map { $0[j] }.max()!
       let best = sizes.indices.filter { sizes[$0][j] == largest }
       return best[breaksTiesAtRandom && best.count > 1 ? random.integer(in: 0..<best.count) : 0]
     }
-    let all = (0..<scores.models).map { scores.pValues(model: $0, uniforms: uniforms) }
     let xi: [Double]
     switch pruning {
     case .dtm: xi = [Double](repeating: 1, count: m)
@@ -80,7 +87,8 @@ public struct ConformalSelection: Sendable, Hashable {
     case .hete: xi = random.uniforms(m)
     }
     return selection(
-      p: (0..<m).map { all[models[$0]][$0] }, sizes: (0..<m).map { sizes[models[$0]][$0] }, models: models,
+      p: (0..<m).map { pValues[models[$0]][$0] }, sizes: (0..<m).map { sizes[models[$0]][$0] },
+      models: models,
       pruning: xi)
   }
 
@@ -101,7 +109,7 @@ public struct ConformalSelection: Sendable, Hashable {
       pruning: [Double](repeating: 1, count: p.count))
   }
 
-  private func check(_ scores: ConformalScores) throws(StatisticsError) {
+  func check(_ scores: ConformalScores) throws(StatisticsError) {
     guard level > 0, level < 1 else {
       throw StatisticsError(.option, "q", found: "\(level)", expected: "in (0, 1)")
     }

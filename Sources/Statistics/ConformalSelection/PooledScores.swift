@@ -5,18 +5,40 @@ extension ConformalScores {
   /// others, in which candidates count as not passing. A candidate of the null hypothesis is then treated like the labelled
   /// units that do not pass.
   ///
-  /// Ridge regression leaves out row by row in closed form; other learners are fitted on random folds of the pooled rows, which
-  /// must not depend on labels.
+  /// Ridge regression, with a kernel too, leaves out row by row in closed form; other learners are fitted on random folds of the
+  /// pooled rows, which must not depend on labels.
   ///
   /// - Parameters:
   ///   - units: `[n, columns]`, and `candidates` `[m, columns]`.
   ///   - learners: on labels 0 and 1; one set of scores each.
+  ///   - folds: of the other learners; as many as there are rows leave out row by row.
   ///   - positiveWeight: what a passing unit counts in a fit, against 1.
   /// - Throws: ``StatisticsError``: shapes that do not fit, and what the learners throw.
   public static func pooled(
     units: Tensor, passes: [Bool], candidates: Tensor, learners: [any Regressor], folds: Int = 10,
     positiveWeight: Double = 1, using random: inout RandomSource
   ) throws(StatisticsError) -> ConformalScores {
+    try checkFeatures(units, passes, candidates, positiveWeight)
+    let pool = Tensor.concatenate([units.to(.double), candidates.to(.double)])
+    let n = passes.count
+    let labels = (0..<pool.size(0)).map { $0 < n && passes[$0] ? 1.0 : 0 }
+    let weights = positiveWeight == 1 ? nil : labels.map { $0 == 1 ? positiveWeight : 1 }
+    let parts = Folds.random(rows: labels.count, count: min(max(2, folds), labels.count), using: &random)
+    var all: [[Double]] = []
+    for learner in learners {
+      if let learner = learner as? any LeaveOneOutRegressor {
+        all.append(try learner.leaveOneOut(pool, labels, weights: weights))
+      } else {
+        all.append(try learner.heldOut(pool, labels, weights: weights, folds: parts, using: &random))
+      }
+    }
+    return try ConformalScores(
+      calibration: all.map { Array($0[..<n]) }, passes: passes, candidates: all.map { Array($0[n...]) })
+  }
+  /// - Throws: ``StatisticsError``: shapes that do not fit, weights out of range.
+  static func checkFeatures(_ units: Tensor, _ passes: [Bool], _ candidates: Tensor, _ positiveWeight: Double)
+    throws(StatisticsError)
+  {
     guard units.size(0) == passes.count, units.size(1) == candidates.size(1) else {
       throw StatisticsError(
         .badData, "the features",
@@ -27,21 +49,6 @@ extension ConformalScores {
       throw StatisticsError(
         .option, "the weight of passing units", found: "\(positiveWeight)", expected: "a number above 0")
     }
-    let pool = Tensor.concatenate([units.to(.double), candidates.to(.double)])
-    let n = passes.count
-    let labels = (0..<pool.size(0)).map { $0 < n && passes[$0] ? 1.0 : 0 }
-    let weights = positiveWeight == 1 ? nil : labels.map { $0 == 1 ? positiveWeight : 1 }
-    let parts = Folds.random(rows: labels.count, count: min(max(2, folds), labels.count), using: &random)
-    var all: [[Double]] = []
-    for learner in learners {
-      if let ridge = learner as? Ridge {
-        all.append(try ridge.leaveOneOut(pool, labels, weights: weights))
-      } else {
-        all.append(try learner.heldOut(pool, labels, weights: weights, folds: parts, using: &random))
-      }
-    }
-    return try ConformalScores(
-      calibration: all.map { Array($0[..<n]) }, passes: passes, candidates: all.map { Array($0[n...]) })
   }
 }
 

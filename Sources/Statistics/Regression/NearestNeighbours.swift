@@ -69,7 +69,7 @@ struct ColumnScale: Sendable {
 
 /// Ridge regression in the space of a Gaussian kernel: f = Σ αᵢ exp(−|x − xᵢ|²/(2h²)) + mean, (K + λI)α = y − mean, in columns of deviation
 /// 1.
-public struct KernelRidge: Regressor, Hashable {
+public struct KernelRidge: LeaveOneOutRegressor, Hashable {
   /// λ > 0.
   public var penalty: Double
   /// h; √columns where `nil`.
@@ -90,12 +90,37 @@ public struct KernelRidge: Regressor, Hashable {
     let h = width ?? Double(max(1, design.size(1))).squareRoot()
     let total = weights?.reduce(0, +) ?? Double(targets.count)
     let mean = targets.indices.reduce(0) { $0 + (weights?[$1] ?? 1) * targets[$1] } / total
-    let kernel = Self.kernel(rows, rows, h)
-    // A row of weight w has the noise λ/w; one of weight 0 none at all to say.
-    let noise = (weights ?? [Double](repeating: 1, count: targets.count)).map { penalty / max($0, 1e-12) }
-    let alpha = (kernel + Tensor(noise).diagonalMatrix()).cholesky()
-      .choleskySolve(Tensor(targets.map { $0 - mean }).unsqueeze(1))
+    let alpha = factor(rows, weights, h).choleskySolve(Tensor(targets.map { $0 - mean }).unsqueeze(1))
     return Fit(scale: scale, known: rows, alpha: alpha, width: h, mean: mean)
+  }
+
+  /// In closed form; columns keep the deviations that they have over all rows.
+  public func leaveOneOut(_ design: Tensor, _ targets: [Double], weights: [Double]? = nil)
+    throws(StatisticsError) -> [Double]
+  {
+    let n = targets.count
+    guard n > 1 else {
+      throw StatisticsError(.badData, name, found: "\(n) rows", expected: "at least 2, to leave one out")
+    }
+    let h = width ?? Double(max(1, design.size(1))).squareRoot()
+    let w = weights ?? [Double](repeating: 1, count: n)
+    let inverse = factor(ColumnScale(design)(design), weights, h)
+      .choleskySolve(.identity(n, dtype: .double))
+    // The mean that is taken from the targets is that of the other rows too.
+    let (total, sum) = (w.reduce(0, +), zip(w, targets).reduce(0) { $0 + $1.0 * $1.1 })
+    let sides = Tensor.stack([Tensor(targets), .full([n], 1, dtype: .double)], axis: 1)
+    let solved = inverse.matmul(sides)
+    let (alpha, ones, own) = (solved[.all, 0].doubles, solved[.all, 1].doubles, inverse.diagonal().doubles)
+    return (0..<n).map { i in
+      let mean = (sum - w[i] * targets[i]) / (total - w[i])
+      return targets[i] - (alpha[i] - mean * ones[i]) / own[i]
+    }
+  }
+
+  /// The Cholesky factor of K + λ diag(1/w): a row of weight w has the noise λ/w; one of weight 0 has nothing to say.
+  private func factor(_ rows: Tensor, _ weights: [Double]?, _ h: Double) -> Tensor {
+    let noise = (weights ?? [Double](repeating: 1, count: rows.size(0))).map { penalty / max($0, 1e-12) }
+    return (Self.kernel(rows, rows, h) + Tensor(noise).diagonalMatrix()).cholesky()
   }
 
   static func kernel(_ a: Tensor, _ b: Tensor, _ h: Double) -> Tensor {

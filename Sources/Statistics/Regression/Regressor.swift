@@ -10,6 +10,17 @@ public protocol Regressor: Sendable {
   ///   - weights: one a row, ≥ 0.
   func fit(_ design: Tensor, _ targets: [Double], weights: [Double]?, using random: inout RandomSource)
     throws(StatisticsError) -> any RegressionFit
+  /// Predictions of every row by fits on the other folds: what cross-fitting and pooled scores are made of.
+  func heldOut(
+    _ design: Tensor, _ targets: [Double], weights: [Double]?, folds: Folds, using random: inout RandomSource
+  ) throws(StatisticsError) -> [Double]
+}
+
+/// A regressor that leaves out row by row at about the cost of one fit.
+public protocol LeaveOneOutRegressor: Regressor {
+  /// Of every row the prediction by the fit on all others.
+  func leaveOneOut(_ design: Tensor, _ targets: [Double], weights: [Double]?) throws(StatisticsError)
+    -> [Double]
 }
 
 /// A fitted predictor.
@@ -19,10 +30,9 @@ public protocol RegressionFit: Sendable {
 }
 
 extension Regressor {
-  /// Predictions of every row by fits on the other folds: what cross-fitting and pooled scores are made of.
+  /// One fit a fold.
   public func heldOut(
-    _ design: Tensor, _ targets: [Double], weights: [Double]? = nil, folds: Folds,
-    using random: inout RandomSource
+    _ design: Tensor, _ targets: [Double], weights: [Double]?, folds: Folds, using random: inout RandomSource
   ) throws(StatisticsError) -> [Double] {
     var result = [Double](repeating: 0, count: targets.count)
     for part in 0..<folds.count {

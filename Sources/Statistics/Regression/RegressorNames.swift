@@ -2,7 +2,7 @@
 public enum RegressorNames {
   /// What can be typed, for messages.
   public static let all =
-    "ols, ridge:λ, lasso, elastic:a, quantile:τ, knn:k, kernel:λ, forest, forest:τ, boosted, boosted:τ, boosted-logistic"
+    "ols, ridge:λ, lasso, elastic:a, quantile:τ, knn:k, kernel:λ, forest, forest:τ, boosted, boosted:τ, boosted-logistic, mlp:units"
 
   /// - Throws: ``StatisticsError`` (`option`) for other names, and for numbers outside their ranges.
   public static func regressor(_ name: String) throws(StatisticsError) -> any Regressor {
@@ -33,6 +33,7 @@ public enum RegressorNames {
     case "quantile": return QuantileRegression(try level() ?? 0.5)
     case "knn": return NearestNeighbours(Int(try positive(10)))
     case "kernel": return KernelRidge(penalty: try positive(1))
+    case "mlp": return Perceptron(hidden: max(1, Int(min(1e4, try positive(16)))))
     case "forest": return RandomForest(quantile: try level())
     case "boosted": return try level().map { GradientBoosting(.quantile($0)) } ?? GradientBoosting()
     case "boosted-logistic": return GradientBoosting(.logistic)

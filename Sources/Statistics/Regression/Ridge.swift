@@ -5,7 +5,7 @@ import Torch
 ///
 /// Cost: one product of matrices and a factor of `[columns, columns]`; held-out predictions of all rows come from the same
 /// factor.
-public struct Ridge: Regressor, Hashable {
+public struct Ridge: LeaveOneOutRegressor, Hashable {
   /// λ ≥ 0, in the units of squared errors.
   public var penalty: Double
   public var hasIntercept: Bool
