@@ -6,6 +6,7 @@ import Likely
 extension OrdinalRegression.Form: ExpressibleByArgument {}
 extension OrdinalRegression.Crossing: ExpressibleByArgument {}
 extension OrdinalLink: ExpressibleByArgument {}
+extension OrdinalKind: ExpressibleByArgument {}
 extension OrdinalCriterion: ExpressibleByArgument {}
 
 /// An ordered response and what predicts it.
@@ -66,6 +67,12 @@ struct OrdinalModelArguments: ParsableArguments {
 
 /// Everything about a regression but its form.
 struct OrdinalPenaltyArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "cumulative: transitions are P(y ≤ k); sequential: P(y = k | y ≥ k), continuation ratios.",
+      valueName: "name"))
+  var kind = OrdinalKind.cumulative
+
   @Option(help: ArgumentHelp("logit, probit or cloglog.", valueName: "name"))
   var link = OrdinalLink.logit
 
@@ -113,6 +120,20 @@ struct OrdinalPenaltyArguments: ParsableArguments {
     var regression = OrdinalRegression(form)
     (regression.link, regression.mix, regression.penalisesBase) = (link, mix, penaliseBase)
     (regression.crossing, regression.rare) = (crossing, try rarePlace(data))
+    regression.kind = kind
+    let response = data.response
+    if kind == .sequential, form != .logistic,
+      let row = response.lowest.indices.first(where: {
+        response.lowest[$0] < response.highest[$0] && response.highest[$0] < response.classes - 1
+      })
+    {
+      let levels = data.schema.levels
+      throw StatisticsError(
+        .badData, "\(data.places[row]), \(data.schema.response)",
+        found: "\(levels[response.lowest[row]])..\(levels[response.highest[row]])",
+        expected: "one class, or a range up to \(levels[levels.count - 1]), for --kind sequential",
+        advice: "use --kind cumulative")
+    }
     let coding = data.schema.coding
     func places(_ column: String, _ option: String) throws -> [Int] {
       guard let term = coding.terms.firstIndex(where: { $0.column == column }) else {

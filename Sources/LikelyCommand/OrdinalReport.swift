@@ -13,10 +13,10 @@ struct OrdinalReport {
   private var names: [String] { data.schema.coding.names }
   private var levels: [String] { data.schema.levels }
 
-  /// `≤ low`, …: what a transition's cumulative probability is of.
+  /// `≤ low`, …: what a transition's probability is of.
   private var transitions: [String] {
     if let only = fit.model.only { return ["not \(levels[only])"] }
-    return levels.dropLast().map { "≤ \($0)" }
+    return levels.dropLast().map { fit.model.kind == .cumulative ? "≤ \($0)" : "\($0), not later" }
   }
 
   func warn() {
@@ -35,7 +35,8 @@ struct OrdinalReport {
   /// One row a transition and column.
   var weights: ReportTable {
     var columns: [ReportTable.Column] = [
-      .text("cumulative"), .text("column"), .number("weight", digits: 6), .number("difference", digits: 6),
+      .text(fit.model.kind.rawValue), .text("column"), .number("weight", digits: 6),
+      .number("difference", digits: 6),
     ]
     let hasErrors = fit.standardErrors != nil
     if hasErrors { columns.append(.number("standard error")) }
@@ -71,6 +72,7 @@ struct OrdinalReport {
     var facts = [
       ("rows", "\(data.response.count)"), ("classes", counts.joined(separator: ", ")),
       ("columns", "\(names.count)"), ("form", regression.form.rawValue), ("link", regression.link.rawValue),
+      ("transitions", regression.kind.rawValue),
     ]
     if regression.isPenalised {
       facts.append(("λ", formatNumber(fit.lambda, digits: 6)))
@@ -80,8 +82,10 @@ struct OrdinalReport {
       ("objective", formatNumber(fit.objective, digits: 10)),
       ("log-likelihood", formatNumber(-total * fit.negativeLogLikelihood, digits: 8)),
       ("slope that is left", formatNumber(fit.residual, digits: 2)), ("iterations", "\(fit.iterations)"),
-      ("rows whose cumulative probabilities cross", "\(fit.crossings)"),
     ]
+    if regression.kind == .cumulative {
+      facts.append(("rows whose cumulative probabilities cross", "\(fit.crossings)"))
+    }
     return facts
   }
 
@@ -94,7 +98,8 @@ struct OrdinalReport {
     func array(_ values: [Double]) -> JSONValue { .array(values.map(JSONValue.number)) }
     var object: [(String, JSONValue)] = [
       ("form", .string(regression.form.rawValue)), ("link", .string(regression.link.rawValue)),
-      ("levels", .array(levels.map(JSONValue.string))), ("columns", .array(names.map(JSONValue.string))),
+      ("transitions", .string(regression.kind.rawValue)), ("levels", .array(levels.map(JSONValue.string))),
+      ("columns", .array(names.map(JSONValue.string))),
       ("lambda", .number(fit.lambda)), ("alpha", array(fit.model.intercepts)),
       ("beta", .array(fit.model.weights.map(array))), ("psi", .array(fit.model.differences.map(array))),
       ("objective", .number(fit.objective)), ("negative_log_likelihood", .number(fit.negativeLogLikelihood)),

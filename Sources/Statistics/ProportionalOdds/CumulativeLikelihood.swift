@@ -28,14 +28,6 @@ public struct OrdinalResponse: Sendable, Hashable {
   }
 }
 
-/// In which coordinates the weights β_1, …, β_{K−1} of the transitions are fitted and penalised.
-enum TransitionCoordinates {
-  /// ψ_1 = β_1, ψ_k = β_k − β_{k−1}.
-  case differences
-  /// The weights themselves.
-  case weights
-}
-
 /// −Σ w_i log P(y_i | x_i) / Σ w_i of P(y ≤ k | x) = F(α_k + β_kᵀx), as a function of (α_1, θ_1, …, α_{K−1}, θ_{K−1}) with θ = ψ or
 /// β.
 ///
@@ -44,7 +36,7 @@ enum TransitionCoordinates {
 ///
 /// Rows of one class stand together, since only η of its two ends matter to them: an expansion is one product of
 /// matrices a class, and the second derivatives of (α, β) a band of blocks.
-struct CumulativeLikelihood: SmoothObjective {
+struct CumulativeLikelihood: OrdinalLikelihood {
   /// Rows whose response has the same ends.
   private struct Group {
     /// `[rows, 1 + columns]`, the first column ones.
@@ -57,11 +49,12 @@ struct CumulativeLikelihood: SmoothObjective {
   }
 
   private let groups: [Group]
-  private let transitions: Int
-  private let width: Int
+  let map: TransitionMap
   private let link: OrdinalLink
-  private let coordinates: TransitionCoordinates
   private let isStrict: Bool
+
+  private var transitions: Int { map.transitions }
+  private var width: Int { map.width }
 
   /// - Parameter design: `[rows, columns]`, Double.
   init(
@@ -82,25 +75,13 @@ struct CumulativeLikelihood: SmoothObjective {
         design: extended.select(axis: 0, Tensor(rows)), weights: rows.map { weights[$0] / total },
         upper: high == response.classes - 1 ? nil : high, lower: low == 0 ? nil : low - 1)
     }
-    transitions = response.classes - 1
-    width = design.size(1) + 1
-    (self.link, self.coordinates, self.isStrict) = (link, coordinates, isStrict)
-  }
-
-  var dimension: Int { transitions * width }
-
-  /// (α, β) of a point.
-  func weights(of x: [Double]) -> [Double] {
-    guard coordinates == .differences else { return x }
-    var theta = x
-    for k in 1..<max(1, transitions) {
-      for j in 1..<max(1, width) { theta[k * width + j] += theta[(k - 1) * width + j] }
-    }
-    return theta
+    map = TransitionMap(
+      transitions: response.classes - 1, width: design.size(1) + 1, coordinates: coordinates)
+    (self.link, self.isStrict) = (link, isStrict)
   }
 
   func value(at x: [Double]) -> Double {
-    let theta = weights(of: x)
+    let theta = map.weights(of: x)
     var sum = 0.0
     for group in groups {
       guard isOrdered(group, theta) else { return .infinity }
@@ -116,7 +97,7 @@ struct CumulativeLikelihood: SmoothObjective {
 
   func expansion(at x: [Double]) -> (value: Double, gradient: [Double], hessian: [Double]) {
     let (q, m) = (width, dimension)
-    let theta = weights(of: x)
+    let theta = map.weights(of: x)
     var value = 0.0
     var gradient = [Double](repeating: 0, count: m)
     var hessian = [Double](repeating: 0, count: m * m)
@@ -143,17 +124,18 @@ struct CumulativeLikelihood: SmoothObjective {
           terms[i * 2 + 1] = w * (group.upper == nil ? term.bb : term.aa)
         }
       }
-      let (slopes, grams) = products(group.design, Tensor(terms, shape: [n, columns]), ends: ends.count)
+      let (slopes, grams) = map.products(
+        group.design, Tensor(terms, shape: [n, columns]), ends: ends.count)
       for (e, end) in ends.enumerated() {
         for j in 0..<q { gradient[end * q + j] += slopes[e * q + j] }
-        addBlock(grams, e, to: &hessian, end, end)
+        map.addBlock(grams, e, to: &hessian, end, end)
       }
       if isMiddle {
-        addBlock(grams, 2, to: &hessian, ends[0], ends[1])
-        addBlock(grams, 2, to: &hessian, ends[1], ends[0])
+        map.addBlock(grams, 2, to: &hessian, ends[0], ends[1])
+        map.addBlock(grams, 2, to: &hessian, ends[1], ends[0])
       }
     }
-    if coordinates == .differences { toDifferences(&gradient, &hessian) }
+    map.move(&gradient, &hessian)
     return (value, gradient, hessian)
   }
 
@@ -172,49 +154,5 @@ struct CumulativeLikelihood: SmoothObjective {
     let all = Tensor(theta, shape: [transitions, width]).matmul(group.design.transposed)
     return (all.slice(axis: 0, start: 1) - all.slice(axis: 0, start: 0, end: transitions - 1)).min().item()
       > 0
-  }
-
-  /// Xᵀ of slopes, `[ends, q]`, and the curvatures' XᵀWX one after another, `[weights, q, q]`: in pieces of rows, so that memory stays
-  /// that of the design.
-  private func products(_ design: Tensor, _ terms: Tensor, ends: Int) -> (slopes: [Double], grams: [Double]) {
-    let (n, q) = (design.size(0), width)
-    let kinds = terms.size(1) - ends
-    let piece = max(1, (1 << 22) / (q * kinds))
-    var slopes = Tensor.zeros([ends, q], dtype: .double)
-    var grams = Tensor.zeros([kinds * q, q], dtype: .double)
-    for start in stride(from: 0, to: n, by: piece) {
-      let rows = start..<min(n, start + piece)
-      let x = rows.count == n ? design : design[rows]
-      let t = rows.count == n ? terms : terms[rows]
-      slopes = slopes + t.slice(axis: 1, start: 0, end: ends).transposed.matmul(x)
-      let weighted = (t.slice(axis: 1, start: ends).unsqueeze(2) * x.unsqueeze(1)).reshape(
-        rows.count, kinds * q)
-      grams = grams + weighted.transposed.matmul(x)
-    }
-    return (slopes.doubles, grams.doubles)
-  }
-
-  private func addBlock(_ grams: [Double], _ kind: Int, to hessian: inout [Double], _ k: Int, _ l: Int) {
-    let (q, m) = (width, dimension)
-    for a in 0..<q {
-      let (from, to) = ((kind * q + a) * q, (k * q + a) * m + l * q)
-      for b in 0..<q { hessian[to + b] += grams[from + b] }
-    }
-  }
-
-  /// A difference ψ_l moves all β_k with k ≥ l: derivatives are sums over these.
-  private func toDifferences(_ gradient: inout [Double], _ hessian: inout [Double]) {
-    let (q, m) = (width, dimension)
-    for k in stride(from: transitions - 2, through: 0, by: -1) {
-      for j in 1..<max(1, q) {
-        gradient[k * q + j] += gradient[(k + 1) * q + j]
-        for c in 0..<m { hessian[(k * q + j) * m + c] += hessian[((k + 1) * q + j) * m + c] }
-      }
-    }
-    for k in stride(from: transitions - 2, through: 0, by: -1) {
-      for r in 0..<m {
-        for j in 1..<max(1, q) { hessian[r * m + k * q + j] += hessian[r * m + (k + 1) * q + j] }
-      }
-    }
   }
 }

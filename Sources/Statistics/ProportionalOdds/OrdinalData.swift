@@ -43,6 +43,8 @@ public struct OrdinalData: Sendable {
   public let weights: [Double]?
   /// Rows left out because something is missing.
   public let omitted: Int
+  /// Where every row came from, for messages.
+  public let places: [String]
 
   /// - Throws: ``StatisticsError``: unknown columns, classes that are not ordered or not there, missing values.
   public init(_ table: DataTable, _ options: Options) throws(StatisticsError) {
@@ -60,6 +62,7 @@ public struct OrdinalData: Sendable {
     let needed = columns + [options.response] + [options.weights].compactMap(\.self)
     let kept = options.dropsMissing ? try table.complete(needed) : table
     omitted = table.rowCount - kept.rowCount
+    places = (0..<kept.rowCount).map(kept.place)
     guard kept.rowCount > 0 else {
       throw StatisticsError(
         .badData, table.source, found: "no row without a missing value", expected: "complete rows",

@@ -1,6 +1,14 @@
 import Torch
 
-/// Fitted probabilities of ordered classes: P(y ≤ k | x) = F(α_k + β_kᵀx).
+/// What a transition's F(η_k) is the probability of.
+public enum OrdinalKind: String, Sendable, Hashable, CaseIterable, Codable {
+  /// P(y ≤ k | x).
+  case cumulative
+  /// P(y = k | y ≥ k, x), a continuation ratio: that a row which came so far stays.
+  case sequential
+}
+
+/// Fitted probabilities of ordered classes: F(α_k + β_kᵀx) is P(y ≤ k | x), or P(y = k | y ≥ k, x).
 public struct OrdinalModel: Sendable, Hashable, Codable {
   public let link: OrdinalLink
   /// K.
@@ -11,16 +19,29 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
   public let weights: [[Double]]
   /// The class that alone is modelled against the others, from 0: then the one transition is P(y ≠ it) = F(η).
   public let only: Int?
+  public let kind: OrdinalKind
 
   /// A model from its parts.
   public init(
-    link: OrdinalLink, classes: Int, intercepts: [Double], weights: [[Double]], only: Int? = nil
+    link: OrdinalLink, classes: Int, intercepts: [Double], weights: [[Double]], only: Int? = nil,
+    kind: OrdinalKind = .cumulative
   ) {
     precondition(
       intercepts.count == weights.count && intercepts.count == (only == nil ? classes - 1 : 1),
       "OrdinalModel: \(intercepts.count) intercepts for \(classes) classes")
     (self.link, self.classes, self.intercepts) = (link, classes, intercepts)
-    (self.weights, self.only) = (weights, only)
+    (self.weights, self.only, self.kind) = (weights, only, kind)
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    link = try container.decode(OrdinalLink.self, forKey: .link)
+    classes = try container.decode(Int.self, forKey: .classes)
+    intercepts = try container.decode([Double].self, forKey: .intercepts)
+    weights = try container.decode([[Double]].self, forKey: .weights)
+    only = try container.decodeIfPresent(Int.self, forKey: .only)
+    // Files of models from before there were others do not say.
+    kind = try container.decodeIfPresent(OrdinalKind.self, forKey: .kind) ?? .cumulative
   }
 
   /// ψ: β_1 and the differences β_k − β_{k−1}, `[transitions][columns]`.
@@ -40,7 +61,7 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
   public struct Probabilities: Sendable {
     /// `[rows][classes]`; of a model of one class alone `[rows][2]`, the others together first.
     public let values: [[Double]]
-    /// 1 − F(η) of the last transition before anything is put in order, `[rows]`: P(y = K | x).
+    /// P(y = K | x) before anything is put in order, `[rows]`: 1 − F(η) of the last transition, or of all their product.
     public let last: [Double]
     /// Rows whose cumulative probabilities cross.
     public let crossings: Int
@@ -51,6 +72,7 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
     let n = design.size(0)
     let eta = predictors(of: design).doubles
     let t = intercepts.count
+    if kind == .sequential { return sequential(eta, rows: n) }
     var crossings = 0
     var last: [Double] = []
     let values = (0..<n).map { row -> [Double] in
@@ -69,6 +91,23 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
     return Probabilities(values: values, last: last, crossings: crossings)
   }
 
+  /// Products of the shares that stay and go on, in logarithms.
+  private func sequential(_ eta: [Double], rows: Int) -> Probabilities {
+    let t = intercepts.count
+    var last: [Double] = []
+    let values = (0..<rows).map { row -> [Double] in
+      var passed = 0.0
+      var result: [Double] = []
+      for own in eta[row * t..<(row + 1) * t] {
+        result.append(.exp(-passed - link.term(own, nil).value))
+        passed += link.term(nil, own).value
+      }
+      last.append(.exp(-passed))
+      return result + [last[row]]
+    }
+    return Probabilities(values: values, last: last, crossings: 0)
+  }
+
   /// P(y = rare | x) of every row, the last class's before anything is put in order.
   func rareProbabilities(_ found: Probabilities, _ rare: Int) -> [Double] {
     only != nil || rare == classes - 1 ? found.last : found.values.map { $0[rare] }
@@ -79,7 +118,7 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
 
   /// Rows whose cumulative probabilities cross.
   public func crossings(of design: Tensor) -> Int {
-    guard intercepts.count > 1 else { return 0 }
+    guard intercepts.count > 1, kind == .cumulative else { return 0 }
     let eta = predictors(of: design)
     let steps = eta.slice(axis: 1, start: 1) - eta.slice(axis: 1, start: 0, end: intercepts.count - 1)
     return (steps .< 0).to(.double).max(1).sum().doubles.first.map { Int($0) } ?? 0

@@ -5,7 +5,7 @@ import Torch
 /// One fit's data in columns of mean 0 and deviation 1, with the likelihood and the penalty of a form.
 struct OrdinalProblem {
   let regression: OrdinalRegression
-  let likelihood: CumulativeLikelihood
+  let likelihood: any OrdinalLikelihood
   /// Intercepts that give the classes' frequencies, weights of 0.
   let start: [Double]
   private let means: [Double]
@@ -40,11 +40,17 @@ struct OrdinalProblem {
     let standardised = p == 0 ? centred : centred / Tensor(deviations)
     let only = regression.rare ?? response.classes - 1
     let observed = regression.form == .logistic ? Self.against(only, response) : response
-    likelihood = CumulativeLikelihood(
-      standardised, observed, weights: weights, link: regression.link,
-      coordinates: regression.form == .lasso || regression.form == .unrestricted ? .weights : .differences,
-      isStrict: regression.crossing == .strict)
-    start = Self.start(observed, weights, regression.link, width: p + 1)
+    let coordinates: TransitionCoordinates =
+      regression.form == .lasso || regression.form == .unrestricted ? .weights : .differences
+    let kind = regression.form == .logistic ? .cumulative : regression.kind
+    likelihood =
+      kind == .cumulative
+      ? CumulativeLikelihood(
+        standardised, observed, weights: weights, link: regression.link, coordinates: coordinates,
+        isStrict: regression.crossing == .strict)
+      : SequentialLikelihood(
+        standardised, observed, weights: weights, link: regression.link, coordinates: coordinates)
+    start = Self.start(observed, weights, regression.link, kind, width: p + 1)
   }
 
   /// 1 for a class, 0 for all others; either where a range holds both.
@@ -57,7 +63,7 @@ struct OrdinalProblem {
   }
 
   private static func start(
-    _ response: OrdinalResponse, _ weights: [Double], _ link: OrdinalLink, width: Int
+    _ response: OrdinalResponse, _ weights: [Double], _ link: OrdinalLink, _ kind: OrdinalKind, width: Int
   ) -> [Double] {
     // A class that is only known to lie in a range counts in equal parts.
     var shares = [Double](repeating: 0, count: response.classes)
@@ -69,8 +75,9 @@ struct OrdinalProblem {
     var start = [Double](repeating: 0, count: (response.classes - 1) * width)
     var cumulated = 0.0
     for k in 0..<response.classes - 1 {
+      let left = total - cumulated
       cumulated += shares[k]
-      start[k * width] = link.quantile(cumulated / total)
+      start[k * width] = link.quantile(kind == .cumulative ? cumulated / total : shares[k] / left)
     }
     return start
   }
@@ -119,7 +126,7 @@ struct OrdinalProblem {
   }
 
   func fit(_ minimum: ProximalNewton.Minimum, lambda: Double) -> OrdinalFit {
-    let theta = likelihood.weights(of: minimum.point)
+    let theta = likelihood.map.weights(of: minimum.point)
     var intercepts: [Double] = []
     var weights: [[Double]] = []
     for k in 0..<transitions {
@@ -131,7 +138,8 @@ struct OrdinalProblem {
     let isPlace = (0..<transitions * width).map { $0 % width > 0 }
     let model = OrdinalModel(
       link: regression.link, classes: classes, intercepts: intercepts, weights: weights,
-      only: regression.form == .logistic ? regression.rare ?? classes - 1 : nil)
+      only: regression.form == .logistic ? regression.rare ?? classes - 1 : nil,
+      kind: regression.form == .logistic ? .cumulative : regression.kind)
     return OrdinalFit(
       model: model, lambda: lambda, objective: minimum.objective, negativeLogLikelihood: minimum.value,
       nonZero: zip(minimum.point, isPlace).count { $0 != 0 && $1 }, residual: minimum.residual,
@@ -167,7 +175,7 @@ struct OrdinalProblem {
     for (c, place) in places.enumerated() {
       var unit = [Double](repeating: 0, count: m)
       unit[place] = 1
-      let theta = likelihood.weights(of: unit)
+      let theta = likelihood.map.weights(of: unit)
       for k in 0..<transitions {
         var intercept = theta[k * width]
         for j in 0..<width - 1 {
@@ -227,6 +235,16 @@ struct OrdinalProblem {
     if let rare = regression.rare, !(0..<response.classes).contains(rare) {
       throw StatisticsError(
         .option, "the rare class", found: "number \(rare + 1)", expected: "1 to \(response.classes)")
+    }
+    if regression.kind == .sequential, regression.form != .logistic,
+      let i = (0..<n).first(where: {
+        response.lowest[$0] < response.highest[$0] && response.highest[$0] < response.classes - 1
+      })
+    {
+      throw StatisticsError(
+        .badData, "row \(i + 1)",
+        found: "one of the classes \(response.lowest[i] + 1) to \(response.highest[i] + 1)",
+        expected: "one class, or all from one on, for a sequential model", advice: "use the cumulative one")
     }
     guard response.classes <= n else {
       throw StatisticsError(

@@ -2,7 +2,7 @@ import Solvers
 import RealModule
 import Torch
 
-/// Models of an ordered response with classes 1…K: P(y ≤ k | x) = F(α_k + β_kᵀx), k = 1…K−1.
+/// Models of an ordered response with classes 1…K: P(y ≤ k | x) = F(α_k + β_kᵀx), k = 1…K−1, or P(y = k | y ≥ k, x).
 ///
 /// ```swift
 /// var regression = OrdinalRegression(.presto)
@@ -38,6 +38,8 @@ public struct OrdinalRegression: Sendable, Hashable {
   }
 
   public var form: Form
+  /// What a transition is; ``Form/logistic`` has but one.
+  public var kind = OrdinalKind.cumulative
   public var link = OrdinalLink.logit
   /// a in λ(a|ψ| + ½(1 − a)ψ²), in [0, 1].
   public var mix = 1.0
