@@ -136,7 +136,8 @@ struct OrdinalReport {
       subtitle: "\(regression.form.rawValue), \(data.response.count) rows")
     var summary = ReportTable(title: "Fit", columns: [.text("what"), .text("value")])
     for (name, value) in facts { summary.append([.text(name), .text(value)]) }
-    page.add("Fit", [.table(summary), .plot(weightPlot, name: "weights"), .table(weights)])
+    let plots = weightPlot.map { [ReportItem.plot($0, name: "weights")] } ?? []
+    page.add("Fit", [.table(summary)] + plots + [.table(weights)])
     if let path { page.add("Choice of λ", [.plot(Self.pathPlot(path), name: "path")]) }
     let found = fit.model.probabilities(of: data.design)
     let probabilities =
@@ -147,16 +148,19 @@ struct OrdinalReport {
     return page
   }
 
-  private var weightPlot: Plot {
-    let transitions = (1...max(1, fit.model.weights.count)).map(Double.init)
-    // In columns of deviation 1, so that lines can be compared.
+  /// `nil` where all weights are 0.
+  private var weightPlot: Plot? {
+    // In columns of deviation 1, so that rows can be compared.
     let centred = data.design - data.design.mean(0)
     let deviations = (centred * centred).mean(0).sqrt().doubles
-    return Plot(
-      "Weights of the transitions", x: "transition", y: "weight × deviation of the column",
-      marks: names.indices.filter { j in fit.model.weights.contains { $0[j] != 0 } }.map { j in
-        .line(x: transitions, y: fit.model.weights.map { $0[j] * deviations[j] }, series: names[j])
-      })
+    let shown = names.indices.filter { j in fit.model.weights.contains { $0[j] != 0 } }
+    guard !shown.isEmpty else { return nil }
+    let mark = Mark.heatMap(
+      columns: transitions, rows: shown.map { names[$0] },
+      values: shown.map { j in fit.model.weights.map { $0[j] * deviations[j] } },
+      color: "weight × deviation", palette: .diverging(center: 0))
+    return Plot("Weights of the transitions", x: "transition", y: "", marks: [mark])
+      .sized(width: 360, height: max(80, 20 * shown.count))
   }
 
   private static func pathPlot(_ path: OrdinalValidation.Path) -> Plot {
