@@ -22,7 +22,7 @@ struct CausalAsk: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Records, a row each, or counts with a column count, n or freq; CSV with a header.",
+      "Records, a row each, or counts with a column count, counts, n, freq or frequency; CSV with a header.",
       valueName: "file.csv"))
   var data: String?
 

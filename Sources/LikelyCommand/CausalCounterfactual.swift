@@ -47,7 +47,13 @@ struct CausalCounterfactual: ParsableCommand {
         ? ")" : " | \(seen.map { $0.variable + ($0.state.map { "=\($0)" } ?? "") }.joined(separator: ", ")))")
     let cells = law.values.indices.filter { cell in
       let states = law.variables.states(of: cell)
-      return zip(law.variables, states).allSatisfy { (event[$0.name] ?? $1) == $1 }
+      return zip(law.variables, states).allSatisfy { variable, state in
+        // Where the factual state is open too, what is asked for is that of the copy.
+        let isCopy = variable.name.hasSuffix(TwinNetwork.mark)
+        let name = isCopy ? String(variable.name.dropLast()) : variable.name
+        let isFactual = !isCopy && law.variables.contains { $0.name == name + TwinNetwork.mark }
+        return isFactual || (event[name] ?? state) == state
+      }
     }
     if json {
       let rows = cells.map { cell -> JSONValue in

@@ -33,6 +33,9 @@ struct OrdinalDataArguments: ParsableArguments {
     options.references = try table.references()
     options.weights = weights
     options.dropsMissing = table.dropMissing
+    if let levels, levels.listed.count < 2 {
+      throw UsageError("--levels \"\(levels)\": at least two classes, from the lowest to the highest")
+    }
     let data = try OrdinalData(table.table(), options)
     if data.omitted > 0 { tell("likely: \(data.omitted) rows with missing values are left out") }
     let determined = collinearColumns(data.design).map { data.schema.coding.names[$0] }
@@ -56,12 +59,7 @@ struct OrdinalModelArguments: ParsableArguments {
   @OptionGroup var penalty: OrdinalPenaltyArguments
 
   func regression(_ data: OrdinalData) throws -> OrdinalRegression {
-    guard data.response.classes >= 3 || form == .logistic || form == .lasso else {
-      throw UsageError(
-        "--form \(form.rawValue): the response has \(data.response.classes) classes, at least 3 are expected; "
-          + "use --form logistic, or lasso with a penalty")
-    }
-    return try penalty.regression(form, data)
+    try penalty.regression(form, data)
   }
 }
 
@@ -117,6 +115,11 @@ struct OrdinalPenaltyArguments: ParsableArguments {
   }
 
   func regression(_ form: OrdinalRegression.Form, _ data: OrdinalData) throws -> OrdinalRegression {
+    guard data.response.classes >= 3 || form == .logistic || form == .lasso else {
+      throw UsageError(
+        "--form \(form.rawValue): the response has \(data.response.classes) classes, at least 3 are expected; "
+          + "use logistic, or lasso with a penalty")
+    }
     var regression = OrdinalRegression(form)
     (regression.link, regression.mix, regression.penalisesBase) = (link, mix, penaliseBase)
     (regression.crossing, regression.rare) = (crossing, try rarePlace(data))
@@ -182,6 +185,10 @@ struct OrdinalGridArguments: ParsableArguments {
   @Flag(help: "Take the largest λ within a standard error of the best.")
   var oneStandardError = false
 
+  func validate() throws {
+    guard (1...10_000).contains(grid) else { throw ValidationError("--grid \(grid): from 1 to 10000") }
+  }
+
   func validation(rare: Int) -> OrdinalValidation {
     var validation = OrdinalValidation()
     (validation.folds, validation.criterion) = (folds, criterion)
@@ -226,6 +233,12 @@ struct OrdinalModelFile: Codable {
       throw StatisticsError(
         .badData, file.path, found: "something else than an ordinal model",
         expected: "a model.json that likely ordinal fit wrote")
+    }
+    guard model.weights[0].count == schema.coding.names.count, model.classes == schema.levels.count else {
+      throw StatisticsError(
+        .badData, file.path,
+        found: "\(model.weights[0].count) weights and \(model.classes) classes",
+        expected: "\(schema.coding.names.count) and \(schema.levels.count), as its columns and levels")
     }
     guard format == "likely-ordinal-1" else {
       throw StatisticsError(.badData, file.path, found: "the format \(format)", expected: "likely-ordinal-1")

@@ -195,6 +195,7 @@ struct OrdinalCompare: ParsableCommand {
     let random = common.start()
     let data = try data.load()
     let rare = try penalty.rarePlace(data)
+    guard !forms.listed.isEmpty else { throw UsageError("--forms: at least one is expected") }
     let regressions = try forms.listed.map { name in
       guard let form = OrdinalRegression.Form(rawValue: name) else {
         throw UsageError(

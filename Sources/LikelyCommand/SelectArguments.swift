@@ -6,7 +6,8 @@ import Likely
 struct ScoreArguments: ParsableArguments {
   enum Direction: String, ExpressibleByArgument, CaseIterable { case large, small }
   enum Method: String, ExpressibleByArgument, CaseIterable {
-    case cs, msel, full, fullMsel = "full-msel", fullEach = "full-each", naive, split, random
+    case cs, msel, full, fullMsel = "full-msel", fullEach = "full-each", train, inSample = "in-sample"
+    case naive, split, random
   }
 
   @Option(help: ArgumentHelp("Column of the labels.", valueName: "name"))
@@ -26,12 +27,15 @@ struct ScoreArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Columns to learn from; all others if neither is given.", valueName: "names"))
   var features: String?
 
-  @Option(help: ArgumentHelp("Learners between commas: \(RegressorNames.all).", valueName: "names"))
-  var learners = "ridge:1,ridge:10,ridge:100"
+  @Option(
+    help: ArgumentHelp(
+      "Learners between commas: \(RegressorNames.all). Left out, ridge:1 under full, else ridge:1,ridge:10,ridge:100.",
+      valueName: "names"))
+  var learners: String?
 
   @Option(
     help: ArgumentHelp(
-      "cs: one model; msel: the best of several; full: learners on all units; full-msel: both; full-each: ridge and kernel fitted anew for every candidate. To compare: naive (not valid), split, random.",
+      "cs: one model; msel: the best of several; full: learners on all units; full-msel: both; full-each: ridge and kernel fitted anew for every candidate; train: learners on a --share of the units, tested with the others. To compare: naive and in-sample (not valid), split, random.",
       valueName: "name"))
   var method: Method?
 
@@ -48,6 +52,13 @@ struct ScoreArguments: ParsableArguments {
   @Option(help: ArgumentHelp("What a passing unit counts in a fit.", valueName: "w"))
   var positiveWeight = 1.0
 
+  @Flag(help: "Predictions are of passing, not of the label: a column of thresholds is not taken from them.")
+  var probabilities = false
+
+  @Option(
+    help: ArgumentHelp("Part of the units that learners are fitted on under train.", valueName: "share"))
+  var share = 0.5
+
   @Option(
     help: ArgumentHelp(
       "Parts of the rows for learners without a closed form under full; as many as rows leave out one by one.",
@@ -56,10 +67,33 @@ struct ScoreArguments: ParsableArguments {
 
   func validate() throws {
     guard folds >= 2 else { throw ValidationError("--folds \(folds): at least 2") }
+    guard share > 0, share < 1 else { throw ValidationError("--share \(share): a number in (0, 1)") }
+    guard !(Double(threshold)?.isNaN ?? false) else {
+      throw ValidationError("--threshold \(threshold): a number")
+    }
+    guard shrink > 0, shrink <= 1 else { throw ValidationError("--shrink \(shrink): a number in (0, 1]") }
+    for (option, text) in [
+      ("--predictions", predictions), ("--learners", learners), ("--features", features),
+    ] {
+      guard let names = text?.listed else { continue }
+      guard !names.isEmpty else { throw ValidationError("\(option): at least one name") }
+      if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+        throw ValidationError("\(option): \(twice) twice")
+      }
+    }
+  }
+
+  /// Which columns are features besides what the options say.
+  struct FeatureRule {
+    /// Columns that are named for something else.
+    var excluded: [String] = []
+    /// Where it is not that of the units.
+    var coding: DesignCoding?
   }
 
   func levels() throws -> [Double] {
-    try q.listed.map { text in
+    guard !q.listed.isEmpty else { throw UsageError("--q: at least one number is expected") }
+    return try q.listed.map { text in
       guard let level = Double(text), level > 0, level < 1 else {
         throw UsageError("--q \(text): a number in (0, 1) is expected")
       }
@@ -79,69 +113,110 @@ struct ScoreArguments: ParsableArguments {
     return try table.numbers(threshold)
   }
 
-  /// Predictions of the columns named by `--predictions`, `[models][rows]`; large ones for rows that pass.
-  func predicted(_ table: DataTable) throws -> [[Double]]? {
+  /// Predictions of the columns named by `--predictions`, `[models][rows]` of both tables; large ones for rows that pass.
+  private func predicted(_ units: DataTable, _ candidates: DataTable) throws -> (
+    own: [[Double]], other: [[Double]]
+  )? {
     guard let predictions else { return nil }
-    return try predictions.listed.map { name in
-      let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
-      var values = try table.numbers(parts[0])
-      if Double(threshold) == nil, parts.count == 1 {
-        values = zip(values, try limits(table)).map { $0 - $1 }
+    var found: (own: [[Double]], other: [[Double]]) = ([], [])
+    for name in predictions.listed {
+      let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+      guard parts.count <= 2, !parts.contains("") else {
+        throw UsageError("--predictions \(name): expected a column, or mean/scale")
       }
-      if parts.count == 2 {
-        let scales = try table.numbers(parts[1])
-        let positive = scales.filter { $0 > 0 }.sorted()
-        guard !positive.isEmpty else {
-          throw StatisticsError(
-            .badData, "\(table.source), \(parts[1])", found: "no scale above 0",
-            expected: "scales of predictions")
+      // One limit for both tables, so that units and candidates are treated alike.
+      let least = parts.count == 2 ? try leastScale(parts[1], units, candidates) : nil
+      func values(_ table: DataTable) throws -> [Double] {
+        var values = try table.numbers(parts[0])
+        if probabilities { return values }
+        if let least {
+          let (limits, scales) = (try limits(table), try table.numbers(parts[1]))
+          values = values.indices.map { (values[$0] - limits[$0]) / max(least, scales[$0]) }
+        } else if Double(threshold) == nil {
+          values = zip(values, try limits(table)).map { $0 - $1 }
         }
-        let least = positive[positive.count / 20]
-        let raised = scales.count { $0 < least }
-        if raised > 0 {
-          tell(
-            "likely: \(table.source), \(parts[1]): \(raised) scales below \(formatNumber(least)) are raised to it"
-          )
-        }
-        let limits = try limits(table)
-        values = values.indices.map { (values[$0] - limits[$0]) / max(least, scales[$0]) }
+        return direction == .large ? values : values.map { -$0 }
       }
-      return direction == .large ? values : values.map { -$0 }
+      found.own.append(try values(units))
+      found.other.append(try values(candidates))
     }
+    return found
+  }
+
+  /// A small quantile of the scales above 0 of both tables, to which smaller ones are raised.
+  private func leastScale(_ name: String, _ units: DataTable, _ candidates: DataTable) throws -> Double {
+    let scales = try units.numbers(name) + candidates.numbers(name)
+    let positive = scales.filter { $0 > 0 }.sorted()
+    guard !positive.isEmpty else {
+      throw StatisticsError(
+        .badData, "\(units.source) and \(candidates.source), \(name)", found: "no scale above 0",
+        expected: "scales of predictions")
+    }
+    let least = positive[positive.count / 20]
+    let raised = scales.count { $0 < least }
+    if raised > 0 { tell("likely: \(name): \(raised) scales below \(formatNumber(least)) are raised to it") }
+    return least
   }
 
   /// Features of two tables, coded alike.
-  func designs(_ units: DataTable, _ candidates: DataTable) throws -> (Tensor, Tensor) {
-    let others = Set([label, threshold])
+  private func designs(_ units: DataTable, _ candidates: DataTable, _ rule: FeatureRule) throws -> (
+    Tensor, Tensor
+  ) {
+    let others = Set([label, threshold] + rule.excluded)
     let columns =
       features?.listed ?? candidates.names.filter { !others.contains($0) && units.names.contains($0) }
-    let coding = try DesignCoding(units, columns: columns)
+    let coding = try rule.coding ?? DesignCoding(units, columns: columns)
     return (try coding.matrix(of: units), try coding.matrix(of: candidates))
   }
 
+  /// How features are coded where both tables are parts of one.
+  func coding(of table: DataTable) throws -> DesignCoding {
+    try DesignCoding(
+      table, columns: features?.listed ?? table.names.filter { $0 != label && $0 != threshold })
+  }
+
+  /// Learners as they were typed.
+  private var learnerNames: [String] {
+    learners?.listed ?? (method == .full ? ["ridge:1"] : ["ridge:1", "ridge:10", "ridge:100"])
+  }
+
   /// The scores, and what the models are called.
-  func scores(_ units: DataTable, _ candidates: DataTable, _ passes: [Bool], using random: inout RandomSource)
+  func scores(
+    _ units: DataTable, _ candidates: DataTable, _ passes: [Bool], _ rule: FeatureRule,
+    using random: inout RandomSource
+  )
     throws
     -> (scores: ConformalScores, names: [String])
   {
-    if let own = try predicted(units), let other = try predicted(candidates) {
-      guard method != .full, method != .fullMsel else {
-        throw UsageError("--method \(method!.rawValue): it fits learners itself; leave --predictions out")
+    if let predictions, let found = try predicted(units, candidates) {
+      if let method, [.full, .fullMsel, .train, .inSample].contains(method) {
+        throw UsageError("--method \(method.rawValue): it fits learners itself; leave --predictions out")
       }
-      return (try ConformalScores(calibration: own, passes: passes, candidates: other), predictions!.listed)
+      return (
+        try ConformalScores(calibration: found.own, passes: passes, candidates: found.other),
+        predictions.listed
+      )
     }
-    let chosen = try learners.listed.map { try RegressorNames.regressor($0) }
-    let (x, z) = try designs(units, candidates)
+    let chosen = try learnerNames.map { try RegressorNames.regressor($0) }
+    let (x, z) = try designs(units, candidates, rule)
     if method == .cs || method == .msel {
       throw UsageError(
         "--method \(method!.rawValue): it takes predictions of models fitted elsewhere; give --predictions, or use full"
       )
     }
-    let used = method == .full ? Array(chosen.prefix(1)) : chosen
+    if method == .full, chosen.count > 1 {
+      throw UsageError("--method full: \(chosen.count) learners; one is expected, or --method full-msel")
+    }
+    if method == .train || method == .inSample {
+      let scores = try ConformalScores.trained(
+        units: x, passes: passes, candidates: z, learners: chosen, share: method == .train ? share : nil,
+        positiveWeight: positiveWeight, using: &random)
+      return (scores, learnerNames)
+    }
     let scores = try ConformalScores.pooled(
-      units: x, passes: passes, candidates: z, learners: used, folds: folds, positiveWeight: positiveWeight,
-      using: &random)
-    return (scores, used.map(\.name))
+      units: x, passes: passes, candidates: z, learners: chosen, folds: folds,
+      positiveWeight: positiveWeight, using: &random)
+    return (scores, learnerNames)
   }
 
   /// Learners that can be fitted anew for every candidate.
@@ -149,7 +224,7 @@ struct ScoreArguments: ParsableArguments {
     guard predictions == nil else {
       throw UsageError("--method full-each: it fits learners itself; leave --predictions out")
     }
-    return try learners.listed.map { name in
+    return try learnerNames.map { name in
       guard let learner = try RegressorNames.regressor(name) as? any LeaveOneOutRegressor else {
         throw UsageError(
           "--learners \(name): --method full-each takes ols, ridge:λ and kernel:λ, which leave out rows in closed form"
@@ -173,12 +248,13 @@ struct ScoreArguments: ParsableArguments {
 
   /// One selection a level.
   func selections(
-    _ units: DataTable, _ candidates: DataTable, _ passes: [Bool], using random: inout RandomSource
+    _ units: DataTable, _ candidates: DataTable, _ passes: [Bool], _ rule: FeatureRule,
+    using random: inout RandomSource
   ) throws -> [ConformalSelection.Selection] {
     if method == .fullEach {
-      return try refitted(refittedLearners(), designs(units, candidates), passes, using: &random)
+      return try refitted(refittedLearners(), designs(units, candidates, rule), passes, using: &random)
     }
-    let scores = try scores(units, candidates, passes, using: &random).scores
+    let scores = try scores(units, candidates, passes, rule, using: &random).scores
     return try levels().map { try select(scores, $0, using: &random) }
   }
 
@@ -193,20 +269,23 @@ struct ScoreArguments: ParsableArguments {
 
   /// - Parameter shift: a column of both tables with the candidates' weights.
   func told(
-    _ units: DataTable, _ candidates: DataTable, _ passes: [Bool], shift: String?,
+    _ units: DataTable, _ candidates: DataTable, _ passes: [Bool], shift: String?, _ rule: FeatureRule,
     using random: inout RandomSource
   ) throws -> Told {
     if method == .fullEach {
       guard shift == nil else { throw UsageError("--shift: --method full-each takes no weights") }
-      let (learners, designs) = (try refittedLearners(), try designs(units, candidates))
+      let (learners, designs) = (try refittedLearners(), try designs(units, candidates, rule))
       let found = try refitted(learners, designs, passes, using: &random)
       let single = try learners.map { try refitted([$0], designs, passes, using: &random) }
       return Told(
         selections: found, alone: found.indices.map { l in single.map { $0[l].chosen.count } },
-        names: learners.map(\.name))
+        names: learnerNames)
     }
-    var (scores, names) = try scores(units, candidates, passes, using: &random)
+    var (scores, names) = try scores(units, candidates, passes, rule, using: &random)
     if let shift {
+      guard scores.unitCount == passes.count else {
+        throw UsageError("--shift: --method train takes no weights")
+      }
       scores = try ConformalScores(
         calibration: scores.calibration, passes: passes, candidates: scores.candidates,
         weights: (try units.numbers(shift), try candidates.numbers(shift)))
@@ -214,7 +293,9 @@ struct ScoreArguments: ParsableArguments {
     let found = try levels().map { try select(scores, $0, using: &random) }
     let alone = try levels().map { level in
       try (0..<scores.models).map {
-        try selection(level).selectPlain(scores.model($0), using: &random).chosen.count
+        try shift == nil
+          ? selection(level).selectPlain(scores.model($0), using: &random).chosen.count
+          : selection(level).select(scores.model($0), using: &random).chosen.count
       }
     }
     return Told(selections: found, alone: alone, names: names, ties: scores.tiedShare)
@@ -238,9 +319,10 @@ struct ScoreArguments: ParsableArguments {
     case .split: return try selection.selectBySplit(scores, using: &random).selection
     case .random:
       let model = random.integer(in: 0..<scores.models)
-      return try selection.selectPlain(scores.model(model), using: &random)
+      return try selection.selectPlain(scores.model(model), using: &random).tested(by: model)
     default:
-      return scores.models == 1
+      // With weights BH alone has no bound in finite samples.
+      return scores.models == 1 && scores.weights == nil
         ? try selection.selectPlain(scores, using: &random) : try selection.select(scores, using: &random)
     }
   }

@@ -63,7 +63,9 @@ struct SelectRun: ParsableCommand {
     let units = try DataTable(contentsOf: URL(argument: units))
     let candidates = try DataTable(contentsOf: URL(argument: candidates))
     let passes = try source.passes(units)
-    if source.method == .naive { tell("likely: --method naive: the false discovery rate is not held") }
+    if let method = source.method, method == .naive || method == .inSample {
+      tell("likely: --method \(method.rawValue): the false discovery rate is not held")
+    }
     let passing = passes.count(where: \.self)
     if passing == 0 || passing == passes.count {
       tell(
@@ -71,10 +73,12 @@ struct SelectRun: ParsableCommand {
       )
     }
     let levels = try source.levels()
-    let told = try source.told(units, candidates, passes, shift: shift, using: &random)
+    let told = try source.told(
+      units, candidates, passes, shift: shift, .init(excluded: [id, shift].compactMap(\.self)), using: &random
+    )
     for level in levels where Double(passes.count + 1) * level < 1 {
       tell(
-        "likely: (n + 1) q = \(formatNumber(Double(passes.count + 1) * level)): with fewer units than 1/q nothing can be selected alone"
+        "likely: (n + 1) q = \(formatNumber(Double(passes.count + 1) * level)): with fewer units than 1/q a candidate that is selected alone owes it to its uniform number"
       )
     }
     let identifiers: [String]

@@ -39,13 +39,16 @@ struct SelectEvaluate: ParsableCommand {
     guard table.rowCount >= 4 else { throw UsageError("--data \(data): at least 4 rows are expected") }
     let levels = try source.levels()
     let source = source
+    // Levels of words that only one half has must have their columns all the same.
+    let rule = ScoreArguments.FeatureRule(
+      coding: source.predictions == nil ? try source.coding(of: table) : nil)
     let found = try Repetitions(repetitions).run(random) { stream -> [ConformalSelection.Outcome] in
       var order = Array(passes.indices)
       order.shuffle(using: &stream)
       let half = order.count / 2
       let (first, second) = (Array(order[..<half]), Array(order[half...]))
       return try source.selections(
-        table.rows(first), table.rows(second), first.map { passes[$0] }, using: &stream
+        table.rows(first), table.rows(second), first.map { passes[$0] }, rule, using: &stream
       ).map { ConformalSelection.outcome($0.chosen, passes: second.map { passes[$0] }) }
     }
     var result = ReportTable(

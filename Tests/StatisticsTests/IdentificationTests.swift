@@ -61,7 +61,7 @@ import Torch
   )
   func randomDiagrams() throws {
     var random = RandomSource(seed: 8)
-    var (identified, refused) = (0, 0)
+    var (identified, refused, fixed) = (0, 0, 0)
     for trial in 0..<60 {
       let names = ["A", "B", "C", "D", "E"]
       var boxes: [CausalDiagram.Box] = []
@@ -98,8 +98,42 @@ import Torch
           }
         }
       }
+      // Variables that are set or seen in one state may be summed over inside a formula all the same.
+      for target in names {
+        let others = names.filter { $0 != target }
+        let first = random.integer(in: 0..<4)
+        let second = others[(first + 1 + random.integer(in: 0..<3)) % 4]
+        let (x, z) = (CausalQuery.Setting(others[first], "1"), CausalQuery.Setting(second, "0"))
+        for query in [
+          CausalQuery(of: [target], settings: [x, z]),
+          CausalQuery(of: [target], settings: [x], evidence: [z]),
+        ] {
+          let found = try diagram.identify(query)
+          guard found.formula != nil else { continue }
+          fixed += 1
+          let truth = try network.answer(query).values
+          expectClose(try found.evaluate(on: joint).values, truth, 1e-10, "\(diagram.text) \(query.text)")
+        }
+      }
     }
-    #expect(identified > 800 && refused > 30)
+    #expect(identified > 800 && refused > 30 && fixed > 200)
+  }
+
+  @Test("a front door under two settings sums over all states of what is set")
+  func frontDoorOfTwo() throws {
+    let boxes: [CausalDiagram.Box] = [
+      .init("h", of: "H", parents: []), .init("s", of: "S", parents: ["H"]),
+      .init("t", of: "T", parents: ["S"]), .init("c", of: "C", parents: ["H", "T"]),
+    ]
+    let diagram = try CausalDiagram(boxes, hidden: ["H"])
+    let network = try StringDiagramTests.network(diagram, seed: 4)
+    let joint = JointTable(try network.marginal(["S", "T", "C"]))
+    for (s, t) in [("0", "1"), ("1", "0"), ("1", "1")] {
+      let query = CausalQuery(of: ["C"], do: ["S": s, "T": t])
+      let law = try diagram.identify(query).evaluate(on: joint)
+      expectClose(law.values, try network.answer(query).values, 1e-12)
+      #expect(abs(law.values.reduce(0, +) - 1) < 1e-12)
+    }
   }
 
   static let refused: [(text: String, targets: [String], set: [String], path: String)] = [

@@ -210,6 +210,10 @@ func expectClose(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-12, _ co
       let u = try network.counterfactual(
         of: ["U"], do: ["X": "1"], given: [.init("X", "0"), .init("Y", "1")])
       expectClose(u.values, [0, 1], 0)
+      // For every state that was seen: U = y tells what Y would be with X = 1 from Y = X xor U.
+      let open = try network.counterfactual(of: ["Y"], do: ["X": "1"], given: [.init("X", "0"), .init("Y")])
+      #expect(open.variables.map(\.name) == ["Y", "Y*"])
+      expectClose(open.values, [0, 1, 1, 0], 0)
     }
   }
 

@@ -50,7 +50,7 @@ public struct ConformalSelection: Sendable, Hashable {
     public let pruning: [Double]
 
     /// The same with every candidate tested by one model.
-    func tested(by model: Int) -> Selection {
+    public func tested(by model: Int) -> Selection {
       Selection(
         chosen: chosen, pValues: pValues, eValues: eValues, sizes: sizes,
         models: [Int](repeating: model, count: models.count), pruning: pruning)

@@ -42,6 +42,13 @@ public struct OrdinalModel: Sendable, Hashable, Codable {
     only = try container.decodeIfPresent(Int.self, forKey: .only)
     // Files of models from before there were others do not say.
     kind = try container.decodeIfPresent(OrdinalKind.self, forKey: .kind) ?? .cumulative
+    guard classes >= 2, intercepts.count == (only == nil ? classes - 1 : 1),
+      weights.count == intercepts.count, Set(weights.map(\.count)).count == 1,
+      only.map({ (0..<classes).contains($0) }) ?? true
+    else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .weights, in: container, debugDescription: "numbers that do not fit together")
+    }
   }
 
   /// ψ: β_1 and the differences β_k − β_{k−1}, `[transitions][columns]`.

@@ -29,15 +29,16 @@ struct OrdinalProblem {
     self.design = design
     total = weights.reduce(0, +)
     let w = Tensor(weights).unsqueeze(1) / total
-    let x = design.to(.double)
+    // In units of the largest number, so that squares stay in range whatever the columns' own units are.
+    let sizes = p == 0 ? [] : design.to(.double).abs().max(0).doubles.map { $0 > 0 ? $0 : 1 }
+    let x = p == 0 ? design.to(.double) : design.to(.double) / Tensor(sizes)
     let mean = (w * x).sum(0)
     let centred = x - mean
-    means = mean.doubles
     // A constant column stays as it is: all zeros after centring.
-    deviations = (w * centred * centred).sum(0).sqrt().doubles.enumerated().map { j, deviation in
-      deviation > 1e-12 * max(1, abs(mean.doubles[j])) ? deviation : 1
-    }
-    let standardised = p == 0 ? centred : centred / Tensor(deviations)
+    let spreads = (w * centred * centred).sum(0).sqrt().doubles.map { $0 > 1e-12 ? $0 : 1 }
+    means = zip(mean.doubles, sizes).map { $0 * $1 }
+    deviations = zip(spreads, sizes).map { $0 * $1 }
+    let standardised = p == 0 ? centred : centred / Tensor(spreads)
     let only = regression.rare ?? response.classes - 1
     let observed = regression.form == .logistic ? Self.against(only, response) : response
     let coordinates: TransitionCoordinates =
@@ -245,6 +246,11 @@ struct OrdinalProblem {
         .badData, "row \(i + 1)",
         found: "one of the classes \(response.lowest[i] + 1) to \(response.highest[i] + 1)",
         expected: "one class, or all from one on, for a sequential model", advice: "use the cumulative one")
+    }
+    guard response.classes >= 2 else {
+      throw StatisticsError(
+        .badData, "the response", found: "\(response.classes) class",
+        expected: "at least 2, one above another")
     }
     guard response.classes <= n else {
       throw StatisticsError(

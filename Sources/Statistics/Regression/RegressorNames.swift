@@ -23,6 +23,13 @@ public enum RegressorNames {
       }
       return number
     }
+    func whole(_ standard: Int) throws(StatisticsError) -> Int {
+      guard let number else { return standard }
+      guard let whole = Int(exactly: number), (1...100_000).contains(whole) else {
+        throw StatisticsError(.option, name, found: "\(number)", expected: "a whole number from 1 to 100000")
+      }
+      return whole
+    }
     switch parts.first {
     case "ols": return Ridge()
     case "ridge": return Ridge(penalty: try positive(1))
@@ -31,9 +38,9 @@ public enum RegressorNames {
       guard let mix = number ?? Optional(0.5), (0...1).contains(mix) else { throw unknown(name) }
       return Lasso(mix: mix)
     case "quantile": return QuantileRegression(try level() ?? 0.5)
-    case "knn": return NearestNeighbours(Int(try positive(10)))
+    case "knn": return NearestNeighbours(try whole(10))
     case "kernel": return KernelRidge(penalty: try positive(1))
-    case "mlp": return Perceptron(hidden: max(1, Int(min(1e4, try positive(16)))))
+    case "mlp": return Perceptron(hidden: try whole(16))
     case "forest": return RandomForest(quantile: try level())
     case "boosted": return try level().map { GradientBoosting(.quantile($0)) } ?? GradientBoosting()
     case "boosted-logistic": return GradientBoosting(.logistic)

@@ -42,6 +42,11 @@ public struct CausalDiagram: Sendable, Hashable {
   ) throws(StatisticsError) {
     var position: [String: Int] = [:]
     for (i, box) in boxes.enumerated() {
+      if box.variable.contains(CausalExpression.prime) {
+        throw StatisticsError(
+          .badData, "\(source), box \(box.name)", found: "the variable \(box.variable)",
+          expected: "a name without \(CausalExpression.prime), which formulas give to what they sum over")
+      }
       if let other = position[box.variable] {
         throw StatisticsError(
           .badData, "\(source), box \(box.name)", found: "a second box that makes \(box.variable)",

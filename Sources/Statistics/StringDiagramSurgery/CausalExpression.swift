@@ -1,11 +1,14 @@
 /// A formula in probabilities of measured variables.
 public indirect enum CausalExpression: Sendable, Hashable {
+  /// What a summed variable is marked with where its name stands outside of the sum as well.
+  static let prime: Character = "′"
+
   /// A variable of a formula; primes tell a summed one from the same variable elsewhere.
   public struct Symbol: Sendable, Hashable {
     public let name: String
     public var primes = 0
 
-    public var text: String { name + String(repeating: "′", count: primes) }
+    public var text: String { name + String(repeating: CausalExpression.prime, count: primes) }
     var latex: String {
       let plain = name.replacing("_", with: "\\_")
       let word = name.count == 1 ? plain : "\\mathit{\(plain)}"

@@ -5,7 +5,7 @@ extension CountTable {
   /// The most states of a column.
   static let maximumStates = 1000
   /// Names of a column that says how often a row occurred, unless a variable has the name.
-  static let countNames = ["count", "counts", "n", "freq", "frequency", "weight"]
+  static let countNames = ["count", "counts", "n", "freq", "frequency"]
   static let missingWords: Set<String> = ["", "NA", "NaN", "nan", "?", "null"]
 
   /// Reads records or counts from a CSV file whose first line names the columns: a row a record, or a row a combination of
@@ -15,7 +15,7 @@ extension CountTable {
   ///   - names: the columns to read; others are passed over.
   ///   - states: the states of a variable in order. Others are taken from the column: numbers in ascending order, words in
   ///     alphabetical.
-  ///   - countColumn: the column of counts; by default one called count, n, freq or weight, where it is no variable.
+  ///   - countColumn: the column of counts; by default one called count, counts, n, freq or frequency, where it is no variable.
   /// - Throws: ``StatisticsError`` and `TableError` with line and column.
   public init(
     csv url: URL, columns names: [String], states: [String: [String]] = [:], countColumn: String? = nil
@@ -47,29 +47,32 @@ extension CountTable {
       counted = try position(name)
     }
     var reading = ColumnReading(names: names, states: states, file: file)
-    var rows: [[Int32]] = []
-    var counts: [Double] = []
+    // Combinations of states, not records: files may be larger than memory.
+    var found: [[Int32]: Double] = [:]
     while try records.next() {
+      var times = 1.0
       if let counted {
         guard let count = Double(records.text(counted)), count.isFinite, count >= 0 else {
           throw StatisticsError(
             .badData, "\(file):\(records.line) (\(header[counted]))", found: records.shownText(counted),
             expected: "a count of 0 or more")
         }
-        counts.append(count)
+        times = count
       }
       var row: [Int32] = []
       for (slot, column) in columns.enumerated() {
         row.append(try reading.code(records.text(column), slot, line: records.line))
       }
-      rows.append(row)
+      if times > 0 { found[row, default: 0] += times }
     }
-    guard counted == nil || counts.contains(where: { $0 > 0 }) else {
+    guard counted == nil || !found.isEmpty else {
       throw StatisticsError(.badData, file, found: "only counts of 0", expected: "at least one record")
     }
     let (variables, order) = try reading.variables()
-    let coded = rows.map { row in row.enumerated().map { $1 < 0 ? -1 : order[$0][Int($1)] } }
-    self.init(variables: variables, rows: coded, counts: counted == nil ? nil : counts)
+    let all = found.map { row, count in
+      (row: row.enumerated().map { $1 < 0 ? -1 : order[$0][Int($1)] }, count: count)
+    }
+    self.init(variables: variables, rows: all.map(\.row), counts: all.map(\.count))
   }
 }
 

@@ -64,7 +64,8 @@ public struct TwinNetwork: Sendable {
   }
 
   /// The law of the targets, had the variables been set, among cases of which the evidence was seen without setting anything.
-  /// - Returns: over the targets, under their own names.
+  /// - Returns: over the targets, under their own names; with the mark where the evidence is about the same variable, for every
+  ///   state.
   /// - Throws: ``StatisticsError`` where the evidence cannot happen.
   public func answer(of targets: [String], given evidence: [CausalQuery.Setting]) throws(StatisticsError)
     -> Factor<Double>
@@ -73,7 +74,8 @@ public struct TwinNetwork: Sendable {
     let renamed = targets.map { copied.contains($0) ? $0 + Self.mark : $0 }
     // A variable that nothing set reaches is the same in both worlds, so that seeing it says all about it.
     let law = try network.answer(CausalQuery(of: renamed, settings: [], evidence: evidence))
-    let names = zip(renamed, targets).filter { $0.0 != $0.1 }
+    let open = Set(evidence.filter { $0.state == nil }.map(\.variable))
+    let names = zip(renamed, targets).filter { $0.0 != $0.1 && !open.contains($0.1) }
     return law.renamed(Dictionary(uniqueKeysWithValues: names.map { ($0.0, $0.1) }))
   }
 }

@@ -27,7 +27,7 @@ public struct CompiledFormula: Sendable {
     }
     let fixed = try query.fixed { variables[$0] }
     var compilation = Compilation(fixed: fixed)
-    let (node, scope) = try compilation.compile(formula, variable)
+    let (node, scope) = try compilation.compile(formula, bound: [], variable)
     axes = (query.openConditions + query.targets).map { variables[$0]! }
     // The states of what the formula does not depend on get equal laws.
     root = scope == axes ? node : .contraction([node], try Contraction([scope], open: axes))
@@ -39,8 +39,10 @@ public struct CompiledFormula: Sendable {
     let fixed: [String: Int]
     var number = 0
 
+    /// - Parameter bound: symbols of the sums around, over all states of which a sum goes whatever the query fixes.
     mutating func compile(
-      _ formula: CausalExpression, _ variable: (String) throws(StatisticsError) -> FiniteVariable
+      _ formula: CausalExpression, bound: Set<String>,
+      _ variable: (String) throws(StatisticsError) -> FiniteVariable
     ) throws(StatisticsError) -> (Node, [FiniteVariable]) {
       switch formula {
       case .probability(let of, let given):
@@ -49,7 +51,7 @@ public struct CompiledFormula: Sendable {
         var states: [String: Int] = [:]
         for symbol in given + of {
           names[symbol.name] = symbol.text
-          if symbol.primes == 0, let state = fixed[symbol.name] {
+          if !bound.contains(symbol.text), symbol.primes == 0, let state = fixed[symbol.name] {
             states[symbol.text] = state
           } else {
             scope.append(try variable(symbol.name).renamed(symbol.text))
@@ -61,12 +63,14 @@ public struct CompiledFormula: Sendable {
             number: number - 1, of: of.map(\.name), given: given.map(\.name), names: names, fixed: states),
           scope
         )
-      case .product(let parts): return try contraction(parts, summed: [], variable)
-      case .sum(let symbols, .product(let parts)): return try contraction(parts, summed: symbols, variable)
-      case .sum(let symbols, let body): return try contraction([body], summed: symbols, variable)
+      case .product(let parts): return try contraction(parts, summed: [], bound: bound, variable)
+      case .sum(let symbols, .product(let parts)):
+        return try contraction(parts, summed: symbols, bound: bound, variable)
+      case .sum(let symbols, let body):
+        return try contraction([body], summed: symbols, bound: bound, variable)
       case .quotient(let a, let b):
-        let (above, over) = try compile(a, variable)
-        let (below, under) = try compile(b, variable)
+        let (above, over) = try compile(a, bound: bound, variable)
+        let (below, under) = try compile(b, bound: bound, variable)
         let scope = over + under.filter { other in !over.contains { $0.name == other.name } }
         number += 1
         return (.quotient(number: number - 1, above, below, over: scope), scope)
@@ -74,19 +78,19 @@ public struct CompiledFormula: Sendable {
     }
 
     private mutating func contraction(
-      _ parts: [CausalExpression], summed: [CausalExpression.Symbol],
+      _ parts: [CausalExpression], summed: [CausalExpression.Symbol], bound: Set<String>,
       _ variable: (String) throws(StatisticsError) -> FiniteVariable
     ) throws(StatisticsError) -> (Node, [FiniteVariable]) {
       var nodes: [Node] = []
       var scopes: [[FiniteVariable]] = []
+      let own = Set(summed.map(\.text))
       for part in parts {
-        let (node, scope) = try compile(part, variable)
+        let (node, scope) = try compile(part, bound: bound.union(own), variable)
         nodes.append(node)
         scopes.append(scope)
       }
       var open: [FiniteVariable] = []
-      let bound = Set(summed.map(\.text))
-      for axis in scopes.flatMap({ $0 }) where !bound.contains(axis.name) && !open.contains(axis) {
+      for axis in scopes.flatMap({ $0 }) where !own.contains(axis.name) && !open.contains(axis) {
         open.append(axis)
       }
       return (.contraction(nodes, try Contraction(scopes, open: open)), open)

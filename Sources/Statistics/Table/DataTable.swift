@@ -100,10 +100,13 @@ public struct DataTable: Sendable {
   public func numbers(_ name: String) throws(StatisticsError) -> [Double] {
     let column = try column(name)
     guard case .numbers(let numbers) = column.values else {
-      guard case .words(let words) = column.values, let row = words.codes.firstIndex(where: { $0 >= 0 })
+      guard case .words(let words) = column.values, let first = words.codes.firstIndex(where: { $0 >= 0 })
       else {
         throw missing(name, in: column)
       }
+      // The word that is no number, among numbers that had to be taken for words.
+      let isNumber = words.levels.map { Double($0) != nil }
+      let row = words.codes.firstIndex { $0 >= 0 && !isNumber[$0] } ?? first
       throw StatisticsError(
         .badData, "\(place(row)), \(name)", found: "\"\(words.levels[words.codes[row]])\"",
         expected: "a number", advice: "name the column as a factor, or leave it out")
