@@ -241,7 +241,8 @@ final class LaneSystem {
     _ values: [Double], _ state: [Double], _ t: Double, _ end: Double, _ tolerance: SmallTolerance,
     _ controller: PIDController, _ method: SimulationOptions.Method
   ) throws(StatisticsError) -> DenseSolution {
-    let (evaluator, count) = (evaluator, model.stateCount)
+    let evaluator = evaluator
+    let count = model.stateCount
     func field(_ t: Double, _ x: UnsafePointer<Double>, _ slope: UnsafeMutablePointer<Double>) {
       evaluator.evaluate(t, x)
       evaluator.writeOutputs(to: slope, count: count)
