@@ -57,9 +57,30 @@ struct EpidemicArguments: ParsableArguments {
     return try model.values(given)
   }
 
-  /// The model's events, or those of --at.
-  func interventions(_ model: CompartmentModel) throws -> [Intervention] {
-    at.isEmpty ? model.interventions : try at.map { try Intervention($0, of: model) }
+  /// The model's events, or those of --at, which must come before the end; a model's own may lie beyond it.
+  /// - Parameter end: what sets the end, in words.
+  func interventions(_ model: CompartmentModel, from: Double = 0, until: Double, end: String = "--until")
+    throws
+    -> [Intervention]
+  {
+    guard !at.isEmpty else { return model.interventions }
+    return try at.map { text in
+      let event = try Intervention(text, of: model)
+      guard event.time >= from, event.time < until else {
+        func short(_ x: Double) -> String { formatNumber(x, digits: 6, trimmed: true) }
+        throw UsageError(
+          "--at \"\(text)\": from \(short(from)) to before \(short(until)) is expected, the end by \(end)"
+        )
+      }
+      return event
+    }
+  }
+
+  /// R0 alone knows no events.
+  func checkUse(of outcomes: [ModelOutcome]) throws {
+    guard at.isEmpty || outcomes.contains(where: { $0 != .reproductionNumber }) else {
+      throw UsageError("--at: r0 is that of the parameters given by --set, without events")
+    }
   }
 
   private static func read(_ path: String) throws -> [String: Double] {

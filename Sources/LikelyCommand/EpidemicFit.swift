@@ -74,6 +74,9 @@ struct EpidemicFit: ParsableCommand {
       throw ValidationError("--forecast \(forecast): from 0 to 10000")
     }
     guard (10...1_000_000).contains(draws) else { throw ValidationError("--draws \(draws): at least 10") }
+    if let interval, !(interval > 0 && interval.isFinite) {
+      throw ValidationError("--interval \(interval): above 0")
+    }
     guard starts >= 1 else { throw ValidationError("--starts \(starts): at least 1") }
   }
 
@@ -90,11 +93,15 @@ struct EpidemicFit: ParsableCommand {
     let random = common.start()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
-    let events = try arguments.interventions(model)
     let series = try series(model)
     var options = CountFitOptions(fitted: fit.listed)
     (options.observation, options.law, options.starts) = (observe, law, starts)
     options.lead = lead ?? (data == "data:germany" ? 520 : 0)
+    let last = series.ends[series.count - 1]
+    let length = last - (series.count > 1 ? series.ends[series.count - 2] : series.start)
+    let events = try arguments.interventions(
+      model, from: series.start - options.lead, until: last + length * Double(forecast),
+      end: "--data and --forecast")
     options.interventions = events
     let fitting = CountFitting(model, to: series, values: values, options: options)
     var stream = random.split("starts")

@@ -77,10 +77,14 @@ struct EpidemicScan: ParsableCommand {
     _ = common.start()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
-    let events = try arguments.interventions(model)
+    let events = try arguments.interventions(model, until: until)
     let ranges = try grid.map { try ParameterRange($0, option: "--grid", counted: true) }
+    guard Set(ranges.map(\.name)).count == ranges.count else {
+      throw UsageError("--grid \(ranges[0].name): twice; two different parameters are expected")
+    }
     let outcomes = try outcome.listed.map { try ModelOutcome($0, of: model) }
     guard !outcomes.isEmpty else { throw UsageError("--outcome: at least one of \(ModelOutcome.forms)") }
+    try arguments.checkUse(of: outcomes)
     var points = ranges[0].values.map { [$0] }
     if ranges.count == 2 { points = ranges[1].values.flatMap { y in ranges[0].values.map { [$0, y] } } }
     let sets = try points.map { point in
@@ -175,13 +179,16 @@ struct EpidemicSensitivity: ParsableCommand {
     let random = common.start()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
+    let events = try arguments.interventions(model, until: until)
     let outcomes = try outcome.listed.map { try ModelOutcome($0, of: model) }
     guard !outcomes.isEmpty else { throw UsageError("--outcome: at least one of \(ModelOutcome.forms)") }
+    try arguments.checkUse(of: outcomes)
     let ranges = try range.map { text in
       let range = try ParameterRange(text, option: "--range", counted: false)
       return (parameter: range.name, range: range.low...range.high, isLog: range.isLog)
     }
-    let study = try SensitivityStudy(model, ranges: ranges, outcomes: outcomes, horizon: until)
+    var study = try SensitivityStudy(model, ranges: ranges, outcomes: outcomes, horizon: until)
+    study.interventions = events
     var stream = random.split("hypercube")
     let ranks = try study.partialRankCorrelations(values, count: samples, using: &stream)
     stream = random.split("sobol")
@@ -206,7 +213,7 @@ struct EpidemicSensitivity: ParsableCommand {
       }
     }
     if output.json { print(table.json.compact) } else { print(table.plainText) }
-    var page = epidemicPage("Sensitivity of an epidemic", model, values, [])
+    var page = epidemicPage("Sensitivity of an epidemic", model, values, events)
     let plots = outcomes.enumerated().map { i, outcome -> ReportItem in
       let names = ranges.map(\.parameter)
       var marks = [Mark.bars(names, ranks[i].values, series: "PRCC", horizontal: true)]

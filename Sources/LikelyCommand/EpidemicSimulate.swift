@@ -47,16 +47,21 @@ struct EpidemicSimulate: ParsableCommand {
     _ = common.start()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
-    let events = try arguments.interventions(model)
+    let events = try arguments.interventions(model, until: until)
     let trajectory = try model.simulate(
       values, to: until, interventions: events,
       options: SimulationOptions(
         method: method, relativeTolerance: tolerance, absoluteTolerance: min(1e-9, tolerance)))
     let times = sampleTimes(until: until, every: every)
-    let forms = events.isEmpty && model.name == "meningitis" ? try? MeningitisForms(values) : nil
+    let forms = events.isEmpty && model.isMeningitis ? try? MeningitisForms(values) : nil
+    let ratio = try? CaseCarrierRatio(trajectory, at: times)
+    // Critical levels are those of constant rates.
+    let isConstant = events.isEmpty && !model.variesWithTime(values)
     let table = Self.summary(trajectory, forms)
     if output.json {
-      print(try Self.json(trajectory, forms).compact)
+      var json = Self.json(trajectory, forms)
+      if let ratio { json["case_carrier_ratio"] = Self.json(ratio, isConstant: isConstant) }
+      print(json.compact)
     } else {
       print(table.plainText)
       if let forms { print(Self.check(trajectory, forms)) }
@@ -66,7 +71,9 @@ struct EpidemicSimulate: ParsableCommand {
     var page = epidemicPage("Course of an epidemic", model, values, events)
     var items: [ReportItem] = [.table(table)]
     if let forms { items.append(.text(Self.check(trajectory, forms))) }
-    page.add("Course", items + Self.plots(trajectory, times, events))
+    items += Self.plots(trajectory, times, events)
+    if let ratio { items += Self.plots(ratio, model, events, isConstant: isConstant) }
+    page.add("Course", items)
     try output.write(page, table: csv)
   }
 
@@ -99,7 +106,7 @@ struct EpidemicSimulate: ParsableCommand {
       + formatNumber(end, digits: 8)
   }
 
-  static func json(_ trajectory: Trajectory, _ forms: MeningitisForms?) throws -> JSONValue {
+  static func json(_ trajectory: Trajectory, _ forms: MeningitisForms?) -> JSONValue {
     var compartments: JSONValue = [:]
     for name in trajectory.model.stateNames {
       let peak = trajectory.maximum(name)
@@ -116,6 +123,47 @@ struct EpidemicSimulate: ParsableCommand {
       ]
     }
     return result
+  }
+
+  static func json(_ ratio: CaseCarrierRatio, isConstant: Bool) -> JSONValue {
+    func array(_ value: (CaseCarrierRatio.Reading) -> Double?) -> JSONValue {
+      .array(ratio.readings.map { value($0).map(JSONValue.number) ?? .null })
+    }
+    return [
+      "time": array { $0.time }, "ratio": array { $0.ratio },
+      "critical_for_cases": array { isConstant ? $0.criticalForCases : nil },
+      "critical_for_carriers": array { isConstant ? $0.criticalForCarriers : nil },
+    ]
+  }
+
+  /// I1/C beside its critical levels, one a plot: that for carriers runs over a far wider range.
+  static func plots(
+    _ ratio: CaseCarrierRatio, _ model: CompartmentModel, _ events: [Intervention], isConstant: Bool
+  ) -> [ReportItem] {
+    func line(_ series: String, _ value: (CaseCarrierRatio.Reading) -> Double?) -> Mark {
+      let points = ratio.readings.compactMap { r in value(r).map { (r.time, $0) } }
+      return .line(x: points.map(\.0), y: points.map(\.1), series: series)
+    }
+    func plot(_ title: String, _ caption: String, _ marks: [Mark], _ name: String) -> ReportItem {
+      .plot(
+        Plot(title, caption: caption, x: Axis("time", unit: model.timeUnit), y: Axis("I1/C"), marks: marks),
+        name: name)
+    }
+    let course = line("I1/C") { $0.ratio }
+    guard isConstant else {
+      let rules = events.map { Mark.rule(x: $0.time) }
+      return [
+        plot("Cases by carriers", "Critical levels are known for constant rates.", [course] + rules, "ratio")
+      ]
+    }
+    return [
+      plot(
+        "Cases by carriers", "Stage-I cases rise while I1/C is below its critical level.",
+        [course, line("critical for cases") { $0.criticalForCases }], "ratio"),
+      plot(
+        "Cases by carriers, for carriers", "Carriers rise while I1/C is above this level.",
+        [course, line("critical for carriers") { $0.criticalForCarriers }], "ratio-carriers"),
+    ]
   }
 
   static func plots(_ trajectory: Trajectory, _ times: [Double], _ events: [Intervention]) -> [ReportItem] {
@@ -142,19 +190,6 @@ struct EpidemicSimulate: ParsableCommand {
       items.append(
         .plot(
           Plot("Counted from one row to the next", x: x, y: "count", marks: marks + rules), name: "counts"))
-    }
-    if model.name == "meningitis", let ratio = try? CaseCarrierRatio(trajectory, at: times) {
-      func line(_ series: String, _ value: (CaseCarrierRatio.Reading) -> Double?) -> Mark {
-        let points = ratio.readings.compactMap { r in value(r).map { (r.time, $0) } }
-        return .line(x: points.map(\.0), y: points.map(\.1), series: series)
-      }
-      items.append(
-        .plot(
-          Plot(
-            "Cases by carriers",
-            caption: "Stage-I cases rise while I1/C is below its critical level.", x: x,
-            y: Axis("I1/C"), marks: [line("I1/C", \.ratio), line("critical for cases", \.criticalForCases)]),
-          name: "ratio"))
     }
     return items
   }
@@ -209,7 +244,7 @@ struct EpidemicStochastic: ParsableCommand {
     let random = common.start()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
-    let events = try arguments.interventions(model)
+    let events = try arguments.interventions(model, until: until)
     let times = sampleTimes(until: until, every: every)
     let simulation = StochasticSimulation(model, method: leap.map { .leap($0) } ?? .exact)
     let found = try simulation.runs(
@@ -221,6 +256,8 @@ struct EpidemicStochastic: ParsableCommand {
       let sorted = times.indices.map { t in found.map { $0.states[t][i] }.sorted() }
       return levels.map { level in sorted.map { $0[min($0.count - 1, Int(level * Double($0.count)))] } }
     }
+    // As a sum of real numbers: that of whole ones may be too large.
+    let meanEvents = found.reduce(0) { $0 + Double($1.events) } / Double(runs)
     let extinct = found.count { $0.extinction != nil }
     var table = ReportTable(
       title: "\(runs) runs to \(model.timeUnit) \(formatNumber(until, digits: 6, trimmed: true))",
@@ -235,7 +272,7 @@ struct EpidemicStochastic: ParsableCommand {
           + levels.indices.map { .number(bands[i][$0][times.count - 1]) })
     }
     let sentence =
-      "no infected left in \(extinct) of \(runs) runs; \(found.reduce(0) { $0 + $1.events } / runs) events a run"
+      "no infected left in \(extinct) of \(runs) runs; \(Int(meanEvents)) events a run"
     if output.json {
       print(
         JSONValue.object([

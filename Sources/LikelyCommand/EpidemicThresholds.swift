@@ -26,12 +26,15 @@ struct EpidemicThresholds: ParsableCommand {
     _ = common.start()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
+    guard arguments.at.isEmpty else {
+      throw UsageError("--at: thresholds are those of the parameters given by --set, without events")
+    }
     let next = try model.nextGeneration(values)
     // Critical values of those that R0 depends on.
     let moving = next.elasticities.filter { abs($0.value) > 1e-6 }.map(\.parameter)
     let names = critical?.listed ?? moving
     let criticals = try names.map { ($0, try model.criticalValue(of: $0, values)) }
-    let forms = model.name == "meningitis" ? try? MeningitisForms(values) : nil
+    let forms = model.isMeningitis ? try? MeningitisForms(values) : nil
     let equilibria: Result<Equilibria, any Error> = Result { try model.equilibria(values) }
 
     var elasticities = ReportTable(
@@ -95,7 +98,10 @@ struct EpidemicThresholds: ParsableCommand {
     facts.append("infected in the growth phase", shares.joined(separator: ", "))
     if let forms {
       let growth = next.growthShares
-      facts.append("I1/C in the growth phase", number(growth[1] / growth[0]))
+      // With phi = 1 nobody carries: a share of 0 but for rounding.
+      facts.append(
+        "I1/C in the growth phase",
+        growth[0] > 1e-12 ? number(growth[1] / growth[0]) : "there are no carriers")
       facts.append("I1/C below which cases rise (phi = 0)", number(forms.criticalRatio))
       facts.append(
         "in the long run, closed form",

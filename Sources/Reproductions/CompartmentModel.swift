@@ -290,6 +290,7 @@ public struct CarrierEpidemics: Experiment {
 
   private func recovery(random: RandomSource, log: ExperimentLog) throws -> ExperimentOutcome {
     let model = self.model
+    // 120 days hold 17 whole weeks: the last count ends on day 119.
     let ends = (1...17).map { 7.0 * Double($0) }
     func weekly(_ th: Double) throws -> [Double] {
       let trajectory = try model.simulate(try model.values(["th": th]), to: 119)

@@ -18,6 +18,14 @@ struct EpidemicCommandTests {
       let json = try object(try likely("simulate --until 1500 --json", in: folder))
       let forms = try #require(json["closed_form"] as? [String: Double])
       #expect(abs(forms["final_susceptible"]! - 3895.0994324) < 1e-6)
+      let ratio = try #require(json["case_carrier_ratio"] as? [String: [Any]])
+      let keys = ["critical_for_carriers", "critical_for_cases", "ratio", "time"]
+      #expect(ratio.keys.sorted() == keys && ratio.values.allSatisfy { $0.count == 1501 })
+      #expect(abs((ratio["critical_for_cases"]?[40] as? Double ?? 0) - 0.0125) < 1e-12)
+      let seasonal = try object(try likely("simulate --until 20 --set Ab=0.5 --json", in: folder))
+      let levels = try #require(seasonal["case_carrier_ratio"] as? [String: [Any]])
+      #expect(levels["critical_for_carriers"]?.allSatisfy { $0 is NSNull } == true)
+      #expect(levels["ratio"]?.allSatisfy { !($0 is NSNull) } == true)
       let compartments = try #require(json["compartments"] as? [String: [String: Double]])
       #expect(abs(compartments["S"]!["end"]! - 3895.0994324) < 1e-3)
       try Data(#"{"beta": 0.3, "C0": 50}"#.utf8).write(to: folder.appending(path: "p.json"))
@@ -39,6 +47,8 @@ struct EpidemicCommandTests {
   func others() throws {
     try withTemporaryFolder { folder in
       let thresholds = try object(try likely("thresholds --critical beta,rC --json", in: folder))
+      let patients = try likely("thresholds --set eps=0 --set phi=1", in: folder)
+      #expect(patients.output.contains("I1/C in the growth phase: there are no carriers"))
       #expect(abs((thresholds["r0"] as? Double ?? 0) - 3.375946969697) < 1e-11)
       let critical = try #require(thresholds["critical"] as? [String: Any])
       #expect(abs((critical["beta"] as? Double ?? 0) - 0.059242636746) < 1e-11 && critical.count == 2)
@@ -111,6 +121,18 @@ struct EpidemicCommandTests {
     Mistake("no end", "epidemic simulate --until 0", 64, "--until"),
     Mistake("too many rows", "epidemic simulate --every 1e-9", 64, "--every"),
     Mistake("event without a date", "epidemic simulate --at beta=1", 64, "no colon"),
+    Mistake(
+      "event after the end", "epidemic simulate --until 20 --at 30:beta=1", 64, "--at", "20", "--until"),
+    Mistake("event before the start", "epidemic stochastic --runs 1 --at=-1:beta=1", 64, "--at", "from 0"),
+    Mistake("event for thresholds", "epidemic thresholds --at 30:beta=1", 64, "--at", "--set"),
+    Mistake(
+      "event for R0", "epidemic scan --grid beta=0.1:0.2:3 --outcome r0 --at 30:beta=1", 64, "--at", "--set"),
+    Mistake("event out of range", "epidemic simulate --at 30:phi=1.5", 64, "30: phi = 1.5", "[0.0, 1.0]"),
+    Mistake(
+      "too many", "epidemic stochastic --set N=1e20 --runs 3 --until 5 --leap 0.1", 65, "deterministic"),
+    Mistake(
+      "grid twice", "epidemic scan --grid beta=0.1:0.2:3 --grid beta=0.1:0.3:3", 64, "--grid beta", "twice"),
+    Mistake("no interval", "epidemic fit --data none.csv --fit beta --interval 0", 64, "--interval"),
     Mistake("no parameters", "epidemic simulate --params none.json", 66, "none.json"),
     Mistake("no counts", "epidemic fit --data none.csv --fit beta", 66, "none.csv"),
     Mistake(
@@ -147,6 +169,15 @@ struct EpidemicCommandTests {
       ] {
         try Data(text.utf8).write(to: folder.appending(path: "p.json"))
         let outcome = try likely("simulate --params p.json", in: folder)
+        #expect(outcome.status == 65, "\(text): \(outcome.error)")
+        for word in words { #expect(outcome.error.contains(word), "\(outcome.error)") }
+      }
+      for (text, more, words) in [
+        ("week,cases\n7,0\n14,0\n21,0\n", "", ["no cases in 3 counts"]),
+        ("week,cases\n7,1\n14,2\n14,3\n", " --time week", ["w.csv:4, week", "rising times"]),
+      ] {
+        try Data(text.utf8).write(to: folder.appending(path: "w.csv"))
+        let outcome = try likely("fit --data w.csv --fit beta\(more)", in: folder)
         #expect(outcome.status == 65, "\(text): \(outcome.error)")
         for word in words { #expect(outcome.error.contains(word), "\(outcome.error)") }
       }

@@ -103,6 +103,33 @@ func statisticsError(_ body: () throws -> Void) -> StatisticsError? {
     #expect(try CompartmentModel(contentsOf: url).name == "sir")
   }
 
+  @Test("lines may end as on Windows, and mistakes keep their lines")
+  func windows() throws {
+    let text = sirText.replacingOccurrences(of: "\n", with: "\r\n")
+    let model = try CompartmentModel(text: text)
+    let plain = try CompartmentModel(text: sirText)
+    #expect(model.parameters == plain.parameters && model.flows == plain.flows)
+    let error = statisticsError {
+      _ = try CompartmentModel(text: "compartments S I\r\n\r\nS -> I : bata*S\r\n")
+    }
+    #expect(error.map { "\($0)".contains("model:3") } == true)
+  }
+
+  @Test("closed forms are for the flows of meningitis, whatever its name and its values")
+  func identity() throws {
+    let preset = CompartmentModel.meningitis
+    #expect(preset.isMeningitis && !CompartmentModel.endemicCarriers.isMeningitis)
+    func changed(_ old: String, _ new: String) throws -> Bool {
+      #expect(preset.text.contains(old))
+      return try CompartmentModel(text: preset.text.replacingOccurrences(of: old, with: new)).isMeningitis
+    }
+    #expect(try changed("model meningitis", "model mine"))
+    #expect(try changed("parameter beta = 0.2", "parameter beta = 0.4"))
+    #expect(try !changed("R -> S : om*R", "R -> S : 2*om*R"))
+    #expect(try !changed("eps*C + I1 + kap*I2)/mixing", "eps*C + I1)/mixing"))
+    #expect(try !changed("parameter om", "parameter more = 1\nparameter om"))
+  }
+
   @Test("every preset reads its own text")
   func presets() throws {
     for preset in CompartmentModel.presets {
@@ -263,6 +290,11 @@ func statisticsError(_ body: () throws -> Void) -> StatisticsError? {
       }
       #expect(try model.reproductionNumbers([values])[0].isNaN)
     }
+    let divided = try CompartmentModel(
+      text: sirText.replacingOccurrences(
+        of: "infection S -> I : beta*S*I/N", with: "infection S -> I : beta*S*I/mu"))
+    let flow = statisticsError { _ = try divided.nextGeneration(divided.values()) }
+    #expect(flow.map { "\($0)".contains("flow beta*S*I/mu") } == true)
     let healthy = try CompartmentModel(text: "compartments A B\nA -> B : 0.1*A\nstart A = 1")
     #expect(statisticsError { _ = try healthy.nextGeneration(healthy.values()) }?.kind == .badData)
   }

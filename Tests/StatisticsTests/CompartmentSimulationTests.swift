@@ -160,6 +160,66 @@ import Torch
     }
   }
 
+  @Test("interventions keep parameters in their range, for the values that they meet, in every kind of run")
+  func interventionRanges() throws {
+    let values = try model.values()
+    func refuses(_ texts: [String], _ words: String...) throws {
+      let events = try texts.map { try Intervention($0, of: model) }
+      let runs: [() throws -> Void] = [
+        { _ = try model.simulate(values, to: 50, interventions: events) },
+        { _ = try model.simulateAll([values], to: 50, interventions: events) { _, _ in 0 } },
+        {
+          _ = try StochasticSimulation(model).runs(
+            1, values: values, times: [50], interventions: events, random: RandomSource(seed: 1))
+        },
+      ]
+      for run in runs {
+        let error = statisticsError(run)
+        #expect(error?.kind == .option)
+        for word in words { #expect(error.map { "\($0)".contains(word) } == true, "\(error!)") }
+      }
+    }
+    try refuses(["30: phi = 1.5"], "\"30: phi = 1.5\"", "parameter phi", "[0.0, 1.0]")
+    try refuses(["30: beta *= -1"], "\"30: beta *= -1\"", "parameter beta", "-0.2", "≥ 0")
+    // In order of time: 0.4 · 3 at day 20, though 0 · 3 as written.
+    try refuses(["20: phi *= 3", "10: phi = 0.4"], "\"20: phi *= 3\"")
+    let late = [try Intervention("50: phi = 1.5", of: model)]
+    #expect(try model.simulate(values, to: 50, interventions: late).endTime == 50)
+  }
+
+  @Test("flows that run backwards or divide by 0 are named, at the start and after an intervention")
+  func rates() throws {
+    func model(_ infection: String) throws -> CompartmentModel {
+      try CompartmentModel(
+        text: sirText.replacingOccurrences(
+          of: "infection S -> I : beta*S*I/N", with: "infection S -> I : \(infection)")
+          + "\nparameter sign = 1 in -1..1")
+    }
+    for formula in ["-beta*S*I/N", "beta*S*I/mu", "beta*S*I*log(mu)"] {
+      let bad = try CompartmentModel(
+        text: sirText.replacingOccurrences(
+          of: "infection S -> I : beta*S*I/N", with: "infection S -> I : \(formula)"))
+      for error in [
+        statisticsError { _ = try bad.simulate(bad.values(), to: 10) },
+        statisticsError { _ = try bad.simulateAll([bad.values()], to: 10) { _, _ in 0 } },
+      ] {
+        #expect(error?.kind == .noAnswer)
+        #expect(error.map { "\($0)".contains("flow \(formula) at day 0") } == true, "\(error!)")
+      }
+    }
+    let turning = try model("sign*beta*S*I/N")
+    let values = try turning.values()
+    #expect(try turning.simulate(values, to: 10).endTime == 10)
+    let turn = [try Intervention("5: sign = -1", of: turning)]
+    let error = statisticsError { _ = try turning.simulate(values, to: 10, interventions: turn) }
+    #expect(error.map { "\($0)".contains("flow sign*beta*S*I/N at day 5") } == true)
+    // A compartment that empties ends a little below zero: that is no fault of what leaves it.
+    let decay = try CompartmentModel(
+      text: "compartments A B\nparameter k = 5 per day\nA -> B : k*A\nstart A = 1000")
+    let faster = try (1...9).map { try Intervention("\($0): k *= 1.5", of: decay) }
+    #expect(abs(try decay.simulate(decay.values(), to: 10, interventions: faster).final("B") - 1000) < 1e-3)
+  }
+
   @Test("seasons: a cosine and a dry season change the rates when they should")
   func seasons() throws {
     let quiet: [String: Double] = ["beta": 0, "C0": 1000, "rC": 0, "th": 0.001]
@@ -217,6 +277,46 @@ import Torch
     let again = try StochasticSimulation(model).runs(
       3, values: values, times: [0, 30, 1000], random: RandomSource(seed: 1))
     #expect(again.map(\.states) == runs[..<3].map(\.states))
+  }
+
+  @Test("more than can be counted one by one is refused by name, and never ends the program")
+  func uncountable() throws {
+    func error(
+      _ model: CompartmentModel, _ values: [Double], _ method: StochasticSimulation.Method,
+      _ events: [Intervention] = []
+    ) -> String {
+      let found = statisticsError {
+        _ = try StochasticSimulation(model, method: method).runs(
+          1, values: values, times: [5], interventions: events, random: RandomSource(seed: 1))
+      }
+      return found.map { "\($0)" } ?? ""
+    }
+    let values = try model.values(["N": 1e20])
+    let pulse = [try Intervention("3: S -> R 0.5", of: model)]
+    for method in [StochasticSimulation.Method.exact, .leap(0.1)] {
+      let found = error(model, values, method, pulse)
+      #expect(found.contains("compartment S at the start") && found.contains("deterministic"), "\(found)")
+    }
+    let births = try CompartmentModel(
+      text: "compartments A B\nparameter b = 1e25 per day\n0 -> A : b\nA -> B : 0.1*A\nstart A = 10")
+    for method in [StochasticSimulation.Method.exact, .leap(0.1)] {
+      let found = error(births, try births.values(), method)
+      #expect(found.contains("births by the flow b") && found.contains("deterministic"), "\(found)")
+    }
+    // Not many a day, but in a leap of many days.
+    #expect(error(births, try births.values(["b": 5e15]), .leap(2)).contains("births by the flow b"))
+    // An amplitude that is switched on: rates are looked at anew from then on.
+    let wave = try CompartmentModel(
+      text: """
+        compartments A B
+        parameter a = 0 in 0..1
+        A -> B : a*step(t - 5)*A
+        start A = 10
+        """)
+    let on = try StochasticSimulation(wave).runs(
+      1, values: try wave.values(), times: [500], interventions: [Intervention("1: a = 1", of: wave)],
+      random: RandomSource(seed: 1))
+    #expect(on[0].states[0][1] == 10)
   }
 
   @Test("leaps keep everyone, stay above zero and have the exact mean for small steps")

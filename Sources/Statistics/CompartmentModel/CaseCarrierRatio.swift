@@ -18,17 +18,15 @@ public struct CaseCarrierRatio: Sendable {
   public let crossings: [DenseSolution.Crossing]
 
   /// - Parameters:
-  ///   - trajectory: of ``CompartmentModel/meningitis`` without seasons or interventions.
+  ///   - trajectory: of ``CompartmentModel/meningitis``. Critical levels and crossings take the parameters of the
+  ///     start: with seasons or interventions the ratio alone holds.
   ///   - times: inside it.
   /// - Throws: ``StatisticsError`` (`noAnswer`) for another model.
   public init(_ trajectory: Trajectory, at times: [Double]) throws(StatisticsError) {
     let model = trajectory.model
-    guard model.name == CompartmentModel.meningitis.name,
-      model.compartments.map(\.name) == ["S", "C", "I1", "I2", "R", "D"]
-    else {
+    guard model.isMeningitis else {
       throw StatisticsError(
-        .noAnswer, "model \(model.name)", found: "no compartments C and I1 of the meningitis model",
-        expected: "the preset meningitis")
+        .noAnswer, "model \(model.name)", found: "another model", expected: "the preset meningitis")
     }
     let p = trajectory.parameters
     func value(_ name: String) -> Double { p[model.index(ofParameter: name)!] }

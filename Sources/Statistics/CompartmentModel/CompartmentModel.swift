@@ -130,12 +130,16 @@ public struct CompartmentModel: Sendable {
 
   func check(_ values: [Double]) throws(StatisticsError) {
     precondition(values.count == parameters.count, "CompartmentModel: \(values.count) values of parameters")
-    for (parameter, value) in zip(parameters, values) {
-      guard value.isFinite, parameter.range.contains(value) else {
-        throw StatisticsError(
-          .option, "parameter \(parameter.name)", found: "\(value)",
-          expected: "\(rangeWords(parameter.range))" + (parameter.isRate ? " per \(timeUnit)" : ""))
-      }
+    for place in values.indices { try check(values[place], of: place) }
+  }
+
+  /// - Parameter cause: what gave the parameter its value, if not the user by name.
+  func check(_ value: Double, of place: Int, cause: String? = nil) throws(StatisticsError) {
+    let parameter = parameters[place]
+    guard value.isFinite, parameter.range.contains(value) else {
+      throw StatisticsError(
+        .option, (cause.map { "\($0), " } ?? "") + "parameter \(parameter.name)", found: "\(value)",
+        expected: "\(rangeWords(parameter.range))" + (parameter.isRate ? " per \(timeUnit)" : ""))
     }
   }
 

@@ -67,6 +67,11 @@ public struct CountFitting: Sendable {
       throw StatisticsError(.option, "starts", found: "\(options.starts)", expected: "at least 1")
     }
     let likelihood = try CountLikelihood(model, series, values, options)
+    guard series.counts.contains(where: { ($0 ?? 0) > 0 }) else {
+      throw StatisticsError(
+        .noAnswer, "fit of \(model.name)", found: "no cases in \(series.knownCount) counts",
+        expected: "one case at least", advice: "name the column of the cases")
+    }
     let first = likelihood.coordinates(values, dispersion: 10)
     var starts = [first]
     if options.starts > 1 {
@@ -81,7 +86,14 @@ public struct CountFitting: Sendable {
         .noAnswer, "fit of \(model.name)", found: "no start at which the model has positive means",
         expected: "counts that the model can make", advice: "give starting values nearer to the truth")
     }
-    let information = likelihood.information(at: best.point) ?? best.model.curvature
+    let observed = likelihood.information(at: best.point)
+    let information = observed.flatMap { $0.allSatisfy(\.isFinite) ? $0 : nil } ?? best.model.curvature
+    guard information.allSatisfy(\.isFinite) else {
+      throw StatisticsError(
+        .noAnswer, "fit of \(model.name)",
+        found: "a search that ran to where the likelihood has no curvature",
+        expected: "an optimum", advice: "start elsewhere, or from more points")
+    }
     let d = best.point.count
     // Counts that spread no more than Poisson's have no k: the likelihood rises to the end, where it is flat.
     if options.law == .negativeBinomial,
@@ -293,13 +305,14 @@ private struct WhitenedPosterior: LogDensity {
     options = fit.options
     centre = fit.point
     let d = centre.count
+    let singular = StatisticsError(
+      .noAnswer, "fit of \(fit.model.name)", found: "an information that is not positive definite",
+      expected: "parameters that the counts determine", advice: "fix one of the fitted parameters")
+    // The decomposition ends the program where it meets NaN.
+    guard fit.covariance.allSatisfy(\.isFinite) else { throw singular }
     let (values, vectors) = Tensor(fit.covariance, shape: [d, d]).eigh()
     let (sizes, directions) = (values.doubles, vectors.doubles)
-    guard sizes.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-      throw StatisticsError(
-        .noAnswer, "fit of \(fit.model.name)", found: "an information that is not positive definite",
-        expected: "parameters that the counts determine", advice: "fix one of the fitted parameters")
-    }
+    guard sizes.allSatisfy({ $0 > 0 && $0.isFinite }) else { throw singular }
     factor = (0..<d * d).map { directions[$0] * sizes[$0 % d].squareRoot() }
   }
 

@@ -79,7 +79,9 @@ final class CountLikelihood {
     }
     (self.model, self.series, self.options, base, self.places) = (model, series, options, values, places)
     self.observation = model.compartments.count + observation
-    events = (options.interventions ?? model.interventions).sorted { $0.time < $1.time }
+    let events = (options.interventions ?? model.interventions).sorted { $0.time < $1.time }
+    try model.check(events.filter { $0.time >= series.start - options.lead }, values: values)
+    self.events = events
     let lanes = 1 + places.count
     evaluator = FormulaEvaluator(
       model.formulas, outputs: model.slopes, stateCount: model.stateCount,

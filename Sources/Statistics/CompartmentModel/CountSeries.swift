@@ -18,6 +18,13 @@ public struct CountSeries: Sendable, Hashable {
   public init(start: Double = 0, ends: [Double], counts: [Int?], place: String = "counts")
     throws(StatisticsError)
   {
+    try self.init(start: start, ends: ends, counts: counts, place: place) { "\(place), row \($0 + 1)" }
+  }
+
+  /// - Parameter row: where a row is, which the row's faults name.
+  private init(start: Double, ends: [Double], counts: [Int?], place: String, row: (Int) -> String)
+    throws(StatisticsError)
+  {
     guard ends.count == counts.count, counts.contains(where: { $0 != nil }) else {
       throw StatisticsError(
         .badData, place, found: "\(counts.count) intervals without a count", expected: "one count at least")
@@ -26,7 +33,7 @@ public struct CountSeries: Sendable, Hashable {
     for (i, end) in ends.enumerated() {
       guard end.isFinite, end > before else {
         throw StatisticsError(
-          .badData, "\(place), row \(i + 1)", found: "the time \(end) after \(before)",
+          .badData, row(i), found: "the time \(end) after \(before)",
           expected: "rising times",
           advice: "sort the rows by time, one row a time")
       }
@@ -35,7 +42,7 @@ public struct CountSeries: Sendable, Hashable {
     for (i, value) in counts.enumerated() {
       if let value, value < 0 {
         throw StatisticsError(
-          .badData, "\(place), row \(i + 1)", found: "the count \(value)", expected: "a whole number ≥ 0")
+          .badData, row(i), found: "the count \(value)", expected: "a whole number ≥ 0")
       }
     }
     (self.start, self.ends, self.counts) = (start, ends, counts)
@@ -43,11 +50,15 @@ public struct CountSeries: Sendable, Hashable {
 
   /// Intervals of one length from `start` on.
   public init(counts: [Int?], length: Double, start: Double = 0) throws(StatisticsError) {
+    try Self.checkLength(length)
+    try self.init(
+      start: start, ends: counts.indices.map { start + length * Double($0 + 1) }, counts: counts)
+  }
+
+  private static func checkLength(_ length: Double) throws(StatisticsError) {
     guard length > 0, length.isFinite else {
       throw StatisticsError(.option, "interval", found: "\(length)", expected: "a length above 0")
     }
-    try self.init(
-      start: start, ends: counts.indices.map { start + length * Double($0 + 1) }, counts: counts)
   }
 
   /// Reads a table with a column of counts, and perhaps one of times, the ends of the intervals.
@@ -62,6 +73,7 @@ public struct CountSeries: Sendable, Hashable {
     contentsOf url: URL, column: String? = nil, timeColumn: String? = nil, length: Double,
     allowsMissing: Bool = false
   ) throws {
+    try Self.checkLength(length)
     let table = try DataTable(contentsOf: url)
     func values(_ name: String) throws(StatisticsError) -> [Double] {
       let found = try table.column(name)
@@ -93,7 +105,9 @@ public struct CountSeries: Sendable, Hashable {
         throw StatisticsError(
           .badData, "\(table.place(row)), \(timeColumn)", found: "no time", expected: "a time")
       }
-      try self.init(start: times[0] - length, ends: times, counts: counts, place: table.source)
+      try self.init(start: times[0] - length, ends: times, counts: counts, place: table.source) {
+        "\(table.place($0)), \(timeColumn)"
+      }
     } else {
       let ends = counts.indices.map { length * Double($0 + 1) }
       try self.init(ends: ends, counts: counts, place: table.source)

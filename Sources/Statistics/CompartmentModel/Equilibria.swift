@@ -47,7 +47,7 @@ extension CompartmentModel {
   }
 
   /// Whether the rates with these parameters change with time; a season without amplitude does not.
-  func variesWithTime(_ values: [Double]) -> Bool {
+  public func variesWithTime(_ values: [Double]) -> Bool {
     guard dependsOnTime else { return false }
     let total = Double(compartments.count)
     let spread = (0..<stateCount).map { $0 < compartments.count ? 1 / total : 0 }

@@ -107,9 +107,9 @@ final class FormulaEvaluator {
   /// An output of the last evaluation.
   func output(_ i: Int, lane: Int = 0) -> Double { registers[outputs[i] + lane] }
 
-  /// All outputs of the last evaluation, `[outputs · lanes]`.
-  func writeOutputs(to result: UnsafeMutablePointer<Double>) {
-    for (i, place) in outputs.enumerated() {
+  /// The first outputs of the last evaluation, all if not said, `[count · lanes]`.
+  func writeOutputs(to result: UnsafeMutablePointer<Double>, count: Int? = nil) {
+    for (i, place) in outputs.prefix(count ?? outputs.count).enumerated() {
       (result + i * lanes).update(from: registers + place, count: lanes)
     }
   }

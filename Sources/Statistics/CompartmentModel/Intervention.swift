@@ -77,6 +77,41 @@ public struct Intervention: Sendable, Hashable {
   }
 }
 
+extension Intervention {
+  /// As it is written, `30: beta *= 0.5`.
+  func text(_ model: CompartmentModel) -> String {
+    func short(_ x: Double) -> String {
+      let text = "\(x)"
+      return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+    let (when, names) = (short(time), model.compartments.map(\.name))
+    return switch action {
+    case .set(let parameter, let value): "\(when): \(model.parameters[parameter].name) = \(short(value))"
+    case .scale(let parameter, let factor):
+      "\(when): \(model.parameters[parameter].name) *= \(short(factor))"
+    case .move(let from, let to, let share): "\(when): \(names[from]) -> \(names[to]) \(short(share))"
+    }
+  }
+}
+
+extension CompartmentModel {
+  /// Follows the parameters through interventions, in order of time.
+  ///
+  /// A factor's result depends on the value that it meets, so this needs the very values of a run.
+  /// - Throws: ``StatisticsError`` (`option`), with the intervention, for a value outside of its range.
+  func check(_ interventions: [Intervention], values: [Double]) throws(StatisticsError) {
+    var (values, none) = (values, [Double]())
+    for event in interventions.sorted(by: { $0.time < $1.time }) {
+      switch event.action {
+      case .set(let place, _), .scale(let place, _):
+        event.apply(to: &values, state: &none, lanes: 0)
+        try check(values[place], of: place, cause: "intervention \"\(event.text(self))\"")
+      case .move: break
+      }
+    }
+  }
+}
+
 extension StringProtocol {
   /// Without spaces around.
   var trimmed: String {

@@ -89,6 +89,13 @@ extension CompartmentModel {
     observe infections : force*S
     """)
 
+  /// Whether it is ``meningitis`` but for its name and the values of its parameters: closed forms hold.
+  public var isMeningitis: Bool {
+    let preset = Self.meningitis
+    return parameters.map(\.name) == preset.parameters.map(\.name) && compartments == preset.compartments
+      && flows == preset.flows && starts == preset.starts && formulas.operations == preset.formulas.operations
+  }
+
   /// Carriers alone in weeks and shares, susceptible again after immunity, with a seasonal rate: for counts of an endemic
   /// disease. The start is the equilibrium without seasons.
   public static let endemicCarriers = preset(

@@ -43,7 +43,9 @@ extension CompartmentModel {
   /// - Throws: ``StatisticsError`` (`badData`) with line and column.
   public init(text: String, file: String = "model") throws(StatisticsError) {
     var reader = ModelReader(file: file)
-    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    // By any newline: the two characters that end a line on Windows are one in Swift.
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (number, line) in lines.enumerated() {
       try reader.read(String(line), number: number + 1)
     }
     self = try reader.model(text: text)

@@ -142,6 +142,8 @@ public struct SensitivityStudy: Sendable {
   public var ranges: [(parameter: String, range: ClosedRange<Double>, isLog: Bool)]
   public var outcomes: [ModelOutcome]
   public var horizon: Double
+  /// In place of the model's.
+  public var interventions: [Intervention]?
 
   /// - Throws: ``StatisticsError`` for unknown names, and ranges that a parameter cannot have.
   public init(
@@ -191,7 +193,8 @@ public struct SensitivityStudy: Sendable {
         expected: "more than \(ranges.count + 2) for \(ranges.count) parameters")
     }
     let cube = LatinHypercube.points(count, dimension: ranges.count, using: &random)
-    let found = try model.outcomes(outcomes, of: sets(cube, values), to: horizon)
+    let found = try model.outcomes(
+      outcomes, of: sets(cube, values), to: horizon, interventions: interventions)
     return outcomes.indices.map { i in PartialRankCorrelation(inputs: cube, outputs: found.map { $0[i] }) }
   }
 
@@ -205,7 +208,8 @@ public struct SensitivityStudy: Sendable {
         expected: "at least 2, of at most \(SobolSequence.maximumDimension / 2) parameters")
     }
     let cube = SobolIndices.design(count, dimension: ranges.count, using: &random)
-    let found = try model.outcomes(outcomes, of: sets(cube, values), to: horizon)
+    let found = try model.outcomes(
+      outcomes, of: sets(cube, values), to: horizon, interventions: interventions)
     return try outcomes.indices.map { i in
       let outputs = found.map { $0[i] }
       guard outputs.allSatisfy(\.isFinite) else {

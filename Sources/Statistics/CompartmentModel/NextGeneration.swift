@@ -157,9 +157,22 @@ extension CompartmentModel {
     let slopes = slopesOfCompartments(values, time, state)
     let resting = relevantCompartments(values, state, time)
     if resting.allSatisfy({ abs(slopes[$0]) <= 1e-12 * scale }) { return (state, derivatives) }
+    if resting.contains(where: { !slopes[$0].isFinite }) { try checkFinite(values, time, state) }
     let rested = try rest(values, from: state, time: time, held: Set(infected))
     guard withDerivatives else { return (rested, []) }
     return (rested, try derivativesOfRest(values, rested, time, starts: derivatives))
+  }
+
+  /// Names the flow whose rate is no number, such as one divided by 0.
+  private func checkFinite(_ values: [Double], _ time: Double, _ state: [Double]) throws(StatisticsError) {
+    let evaluator = FormulaEvaluator(
+      formulas, outputs: flows.map(\.rate), stateCount: stateCount, parameterCount: parameters.count)
+    evaluator.setParameters(values)
+    evaluator.prepare()
+    evaluator.evaluate(time, state)
+    for flow in flows.indices where !evaluator.output(flow).isFinite {
+      throw badRate(evaluator.output(flow), of: flow, at: time)
+    }
   }
 
   /// The compartment without infection from which members of an infected one come, by way of others where need be.

@@ -97,7 +97,9 @@ extension CompartmentModel {
   ///   - values: of the parameters; see ``values(_:)``.
   ///   - start: `[compartments]`; the model's own when left out.
   ///   - interventions: in place of the model's.
-  /// - Throws: ``StatisticsError``; where a compartment falls below zero, the flow that overdraws it is at fault.
+  /// - Throws: ``StatisticsError``: for parameters that interventions take out of their range, for rates that are
+  ///   negative or no numbers at the start or after an intervention, and where a compartment falls below zero:
+  ///   the flow that overdraws it is at fault.
   /// - Complexity: for E1 of the guide about 100 steps, some 50 microseconds.
   public func simulate(
     _ values: [Double], from: Double = 0, to: Double, start: [Double]? = nil,
@@ -153,8 +155,9 @@ final class LaneSystem {
 
   init(_ model: CompartmentModel, lanes: Int) {
     (self.model, self.lanes) = (model, lanes)
+    // The rates of the flows are parts of the slopes: as outputs they cost nothing.
     evaluator = FormulaEvaluator(
-      model.formulas, outputs: model.slopes, stateCount: model.stateCount,
+      model.formulas, outputs: model.slopes + model.flows.map(\.rate), stateCount: model.stateCount,
       parameterCount: model.parameters.count, lanes: lanes)
   }
 
@@ -181,11 +184,16 @@ final class LaneSystem {
     var solution: DenseSolution?
     var t = from
     let events = interventions.filter { $0.time > from && $0.time < to }.sorted { $0.time < $1.time }
-    for event in interventions where event.time == from { apply(event, to: &sets, &state) }
+    let atStart = interventions.filter { $0.time == from }
+    for set in sets { try model.check(atStart + events, values: set) }
+    for event in atStart { apply(event, to: &sets, &state) }
+    let accuracy = max(1e-6, 10 * options.relativeTolerance)
     for (place, end) in (events.map(\.time) + [to]).enumerated() {
       if end > t {
         for lane in 0..<lanes { evaluator.setParameters(sets[lane], lane: lane) }
         evaluator.prepare()
+        // What was integrated is as exact as its tolerance, the start but for rounding.
+        try checkRates(sets, state, t, limit: (solution == nil ? 1e-12 : accuracy) * scale)
         let piece = try integrate(sets[0], state, t, end, tolerance, controller, options.method)
         state = piece.final
         if solution == nil { solution = piece } else { solution!.append(piece) }
@@ -194,8 +202,30 @@ final class LaneSystem {
       if place < events.count { apply(events[place], to: &sets, &state) }
     }
     let result = solution ?? DenseSolution(at: state, dimension: n, lanes: lanes)
-    try model.checkPositive(result, scale: scale, tolerance: max(1e-6, 10 * options.relativeTolerance))
+    try model.checkPositive(result, scale: scale, tolerance: accuracy)
     return result
+  }
+
+  /// Whether every flow runs forward now. Between interventions nobody looks: a rate that turns negative there
+  /// shows in what it overdraws.
+  /// - Parameter limit: how far a compartment may be off.
+  private func checkRates(_ sets: [[Double]], _ state: [Double], _ t: Double, limit: Double)
+    throws(StatisticsError)
+  {
+    let n = model.stateCount
+    // Emptied compartments end a little below zero, and so do the rates of what leaves them.
+    evaluator.evaluate(t, state.map { max(0, $0) })
+    for flow in model.flows.indices {
+      for lane in 0..<lanes {
+        let rate = evaluator.output(n + flow, lane: lane)
+        if rate >= 0, rate.isFinite { continue }
+        let own = (0..<n).map { state[$0 * lanes + lane] }
+        // An error of the state times the fastest rate is no fault of the formula.
+        let fastest = rate < 0 ? JacobianSystem(model, sets[lane]).fastestRate(t, own) : 0
+        if rate.isFinite, rate >= -limit * max(1, fastest) { continue }
+        throw model.badRate(rate, of: flow, at: t)
+      }
+    }
   }
 
   private func apply(_ event: Intervention, to sets: inout [[Double]], _ state: inout [Double]) {
@@ -212,9 +242,10 @@ final class LaneSystem {
     _ controller: PIDController, _ method: SimulationOptions.Method
   ) throws(StatisticsError) -> DenseSolution {
     let evaluator = evaluator
+    let count = model.stateCount
     func field(_ t: Double, _ x: UnsafePointer<Double>, _ slope: UnsafeMutablePointer<Double>) {
       evaluator.evaluate(t, x)
-      evaluator.writeOutputs(to: slope)
+      evaluator.writeOutputs(to: slope, count: count)
     }
     do {
       let isImplicit =
@@ -285,6 +316,12 @@ final class JacobianSystem {
 }
 
 extension CompartmentModel {
+  func badRate(_ rate: Double, of flow: Int, at t: Double) -> StatisticsError {
+    StatisticsError(
+      .noAnswer, "flow \(flows[flow].formula) at \(timeUnit) \(t)", found: "the rate \(rate)",
+      expected: "a finite rate ≥ 0")
+  }
+
   func checkHorizon(from: Double, to: Double) throws(StatisticsError) {
     guard from.isFinite, to.isFinite, to > from else {
       throw StatisticsError(

@@ -38,7 +38,8 @@ public struct StochasticSimulation: Sendable {
   /// Independent runs, run i with stream i of `random`.
   /// - Parameters:
   ///   - times: in order, the first at or after `from`.
-  /// - Throws: ``StatisticsError``: for a negative rate, and where a run needs more than ``maximumEvents``.
+  /// - Throws: ``StatisticsError``: for parameters that interventions take out of their range, a negative rate,
+  ///   a compartment or births of 2⁵³ or more, and where a run needs more than ``maximumEvents``.
   /// - Complexity: runs side by side on libtorch's threads.
   public func runs(
     _ count: Int, values: [Double], from: Double = 0, times: [Double], interventions: [Intervention]? = nil,
@@ -55,12 +56,29 @@ public struct StochasticSimulation: Sendable {
     let start = try model.start(values).enumerated().map { i, x in
       i < model.compartments.count ? x.rounded() : x
     }
-    let events = (interventions ?? model.interventions).filter { $0.time >= from }.sorted {
-      $0.time < $1.time
+    for (place, size) in start.prefix(model.compartments.count).enumerated() {
+      try model.checkCountable(size, "compartment \(model.compartments[place].name) at the start")
     }
+    let events = (interventions ?? model.interventions).filter {
+      (from...times[times.count - 1]).contains($0.time)
+    }
+    .sorted { $0.time < $1.time }
+    try model.check(events, values: values)
     return try concurrently(count) { run in
       var chain = StochasticChain(self, values, start, from, random.split(run))
       return try chain.run(times, events)
+    }
+  }
+}
+
+extension CompartmentModel {
+  /// Whole numbers are exact below 2⁵³; beyond, one person more or less is lost in rounding.
+  fileprivate func checkCountable(_ size: Double, _ place: @autoclosure () -> String) throws(StatisticsError)
+  {
+    guard size < 0x1p53 else {
+      throw StatisticsError(
+        .noAnswer, place(), found: "\(size)", expected: "fewer than 2^53 (9.0e15) to count one by one",
+        advice: "use the deterministic simulation")
     }
   }
 }
@@ -78,7 +96,7 @@ private struct StochasticChain {
   private var extinction: Double?
   private let flowCount: Int
   private let infected: [Int]
-  private let holds: Bool
+  private var holds: Bool
 
   init(
     _ settings: StochasticSimulation, _ values: [Double], _ start: [Double], _ from: Double,
@@ -104,7 +122,7 @@ private struct StochasticChain {
     for time in times {
       while let next = pending.first, next.time <= time {
         try advance(to: next.time)
-        apply(next)
+        try apply(next)
         pending = pending.dropFirst()
       }
       try advance(to: time)
@@ -113,8 +131,9 @@ private struct StochasticChain {
     return .init(states: saved, events: events, extinction: extinction)
   }
 
-  private mutating func apply(_ event: Intervention) {
+  private mutating func apply(_ event: Intervention) throws(StatisticsError) {
     if case .move(let from, let to, let share) = event.action {
+      try model.checkCountable(state[from], placeNow(from))
       let moved = binomial(Int(state[from]), share)
       state[from] -= Double(moved)
       state[to] += Double(moved)
@@ -123,8 +142,14 @@ private struct StochasticChain {
       event.apply(to: &values, state: &none, lanes: 0)
       evaluator.setParameters(values)
       evaluator.prepare()
+      // An amplitude may have been switched on.
+      holds = model.variesWithTime(values)
     }
     noteExtinction()
+  }
+
+  private func placeNow(_ compartment: Int) -> String {
+    "compartment \(model.compartments[compartment].name) at \(model.timeUnit) \(t)"
   }
 
   private mutating func noteExtinction() {
@@ -141,16 +166,18 @@ private struct StochasticChain {
     var total = 0.0
     for i in 0..<flowCount {
       let rate = evaluator.output(i)
-      guard rate >= 0 else {
-        throw StatisticsError(
-          .noAnswer, "flow \(model.flows[i].formula) at \(model.timeUnit) \(t)", found: "the rate \(rate)",
-          expected: "a rate ≥ 0")
-      }
+      guard rate >= 0, total + rate < .infinity else { throw model.badRate(rate, of: i, at: t) }
+      if model.flows[i].source == nil { try checkBirths(rate, i) }
       // A compartment that is empty has nothing to lose, whatever a formula says.
       rates[i] = model.flows[i].source.map { state[$0] >= 1 ? rate : 0 } ?? rate
       total += rates[i]
     }
     return total
+  }
+
+  private func checkBirths(_ count: Double, _ flow: Int) throws(StatisticsError) {
+    try model.checkCountable(
+      count, "births by the flow \(model.flows[flow].formula) at \(model.timeUnit) \(t)")
   }
 
   private mutating func advance(to end: Double) throws(StatisticsError) {
@@ -220,6 +247,7 @@ private struct StochasticChain {
         var total = out.reduce(0) { $0 + rates[$1] }
         guard total > 0 else { continue }
         let size = state[compartment]
+        try model.checkCountable(size, placeNow(compartment))
         var left = binomial(Int(size), -Double.expMinusOne(-total * h / size))
         for flow in out {
           let share = total > 0 ? min(1, rates[flow] / total) : 1
@@ -229,6 +257,7 @@ private struct StochasticChain {
         }
       }
       for flow in 0..<flowCount where model.flows[flow].source == nil && rates[flow] > 0 {
+        try checkBirths(rates[flow] * h, flow)
         moves[flow] = Int(random.poisson(Tensor(rates[flow] * h)).item())
       }
       for flow in 0..<flowCount where moves[flow] > 0 {
@@ -236,6 +265,7 @@ private struct StochasticChain {
         events += moves[flow]
       }
       t = h == step ? t + h : end
+      try model.checkCountable(Double(events), "events of a run by \(model.timeUnit) \(t)")
       noteExtinction()
     }
   }
