@@ -43,7 +43,7 @@ struct ExpectArguments: ParsableArguments {
   @Flag(help: "Average over the exploration's runs too; slightly biased.")
   var combine = false
 
-  @Flag(help: "Keep the densities of the round before where the last was worse.")
+  @Flag(help: "Keep the densities of the round before where the last leaves more variance a run.")
   var best = false
 
   @Flag(help: "Refuse negative answers.")
@@ -84,9 +84,10 @@ struct ExpectArguments: ParsableArguments {
     return study
   }
 
-  func runs(_ names: [String]) throws -> ModelRuns {
+  func runs(_ inputs: InputModel) throws -> ModelRuns {
     try ModelRuns(
-      model, names: names, workers: workers, timeLimit: timeLimit, journal: journal.map { URL(argument: $0) })
+      model, inputs: inputs, workers: workers, timeLimit: timeLimit,
+      journal: journal.map { URL(argument: $0) })
   }
 }
 
@@ -122,6 +123,16 @@ struct ExpectProblem {
     space == .normal
       ? [.init(GaussianMixture.standardNormal(dimension: model.inputs.count))]
       : joint.map { MultipleExpectations.Law($0) }
+  }
+
+  /// A table of laws is of one number: of more it would not be known which.
+  func expectOne(_ answers: Tensor, laws: String?) throws -> Tensor {
+    guard laws == nil || answers.size(1) == 1 else {
+      throw StatisticsError(
+        .badData, "the model", found: "\(answers.size(1)) values a run", expected: "1, as --laws is given",
+        advice: "let it answer the number whose means are wanted")
+    }
+    return answers
   }
 
   /// Points to the model's inputs.

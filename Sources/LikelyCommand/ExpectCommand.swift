@@ -57,8 +57,10 @@ struct ExpectRun: ParsableCommand {
       guard let value = Double(text) else { throw UsageError("--weights \(text): a number is expected") }
       return value
     }
-    let runs = try arguments.runs(problem.model.names)
-    let found = try study.estimate(problem.laws, using: &random) { try runs(problem.values($0)) }
+    let runs = try arguments.runs(problem.model)
+    let found = try study.estimate(problem.laws, using: &random) {
+      try problem.expectOne(runs(problem.values($0)), laws: laws)
+    }
     try ExpectReport(arguments, problem, runs).show(found, laws: laws)
   }
 }
@@ -90,9 +92,9 @@ struct ExpectReuse: ParsableCommand {
     let saved = try SavedDensity.read(URL(argument: density))
     let problem = try ExpectProblem(arguments, table: laws, space: saved.space)
     try saved.check(problem.model, density)
-    let runs = try arguments.runs(problem.model.names)
+    let runs = try arguments.runs(problem.model)
     let found = try arguments.study().estimate(problem.laws, from: saved.density, using: &random) {
-      try runs(problem.values($0))
+      try problem.expectOne(runs(problem.values($0)), laws: laws)
     }
     try ExpectReport(arguments, problem, runs).show(found, laws: laws)
   }

@@ -20,7 +20,7 @@ struct ExpectReport {
       title: "Means by \(found.finalCount) draws after exploration",
       columns: [
         .integer(kind), .uncertain("mean"), .number("effective draws"), .number("largest share"),
-        .number("plain variance over this"),
+        .number("variance of as many plain runs over this"),
       ])
     for (j, estimate) in found.estimates.enumerated() {
       table.append([

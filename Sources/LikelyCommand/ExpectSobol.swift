@@ -47,6 +47,9 @@ struct ExpectSobol: ParsableCommand {
     }
     let names = problem.model.names
     let listed = groups?.split(separator: ";").map { String($0).listed } ?? names.map { [$0] }
+    guard !listed.isEmpty, listed.allSatisfy({ !$0.isEmpty }) else {
+      throw UsageError("--groups \(groups ?? ""): names of inputs are expected, as in w,t;L")
+    }
     let indices = try listed.map { group in
       try group.map { name in
         guard let index = names.firstIndex(of: name) else {
@@ -55,7 +58,7 @@ struct ExpectSobol: ParsableCommand {
         return index
       }
     }
-    let runs = try arguments.runs(names)
+    let runs = try arguments.runs(problem.model)
     let perDraw = SobolExpectations.runsPerDraw(groups: indices.count, total: total)
     let least = 100 * perDraw
     guard arguments.budget >= least else {

@@ -5,7 +5,6 @@ import Likely
 final class ModelRuns {
   private let processes: [ExternalProcess]
   private let names: [String]
-  private let journal: URL?
   private var handle: FileHandle?
   /// Answers of an earlier attempt, by their request.
   private var known: [String: [Double]] = [:]
@@ -16,11 +15,11 @@ final class ModelRuns {
   /// - Parameters:
   ///   - workers: processes at once.
   ///   - journal: a file to which every answer goes, and from which an attempt that was stopped goes on.
-  init(_ command: String, names: [String], workers: Int, timeLimit: Double, journal: URL?) throws {
+  init(_ command: String, inputs: InputModel, workers: Int, timeLimit: Double, journal: URL?) throws {
     processes = (0..<workers).map { _ in ExternalProcess(command, timeLimit: timeLimit) }
-    (self.names, self.journal) = (names, journal)
+    names = inputs.names
     guard let journal else { return }
-    try read(journal)
+    try read(journal, Header(model: command, inputs: inputs))
   }
 
   deinit { try? handle?.close() }
@@ -28,12 +27,29 @@ final class ModelRuns {
   /// Runs of the program.
   var calls: Int { processes.reduce(0) { $0 + $1.calls } }
 
-  private func read(_ journal: URL) throws {
-    if !FileManager.default.fileExists(atPath: journal.path) { try writeAtomically(Data(), to: journal) }
-    let data = try Data(contentsOf: journal)
+  /// Of another file nothing is changed, whatever it holds.
+  private func read(_ journal: URL, _ header: Header) throws {
+    let isThere = FileManager.default.fileExists(atPath: journal.path)
+    let present = try isThere ? Data(contentsOf: journal) : Data()
+    let first = try Self.encoder.encode(header) + Data("\n".utf8)
+    if present.isEmpty { try writeAtomically(first, to: journal) }
+    let data = present.isEmpty ? first : present
     // What follows the last line break was cut off when the attempt was stopped.
     let end = data.lastIndex(of: 10).map { $0 + 1 } ?? data.startIndex
-    for (number, line) in data[..<end].split(separator: 10).enumerated() {
+    let lines = data[..<end].split(separator: 10)
+    guard let found = lines.first.flatMap({ try? JSONDecoder().decode(Header.self, from: Data($0)) }) else {
+      throw StatisticsError(
+        .badData, "\(journal.path):1", found: "something else than a journal of runs",
+        expected: #"{"inputs": …, "model": …}"#, advice: "give another file; this one was left as it is")
+    }
+    guard found == header else {
+      throw StatisticsError(
+        .badData, "\(journal.path):1",
+        found: found.model == header.model ? "runs for other inputs" : "runs of the model \(found.model)",
+        expected: found.model == header.model ? "those of --inputs" : "those of \(header.model)",
+        advice: "give another file; this one was left as it is")
+    }
+    for (number, line) in lines.enumerated().dropFirst() {
       guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)), !entry.answer.isEmpty else {
         throw StatisticsError(
           .badData, "\(journal.path):\(number + 1)", found: "no run",
@@ -45,6 +61,24 @@ final class ModelRuns {
     try handle.truncate(atOffset: UInt64(end))
     try handle.seekToEnd()
     self.handle = handle
+    // Not an ignored signal, which processes of the model would inherit and outlive this one by.
+    signal(SIGINT) { _ in
+      let text: StaticString = "likely: stopped; the same command goes on from its --journal\n"
+      _ = write(2, text.utf8Start, text.utf8CodeUnitCount)
+      _exit(130)
+    }
+  }
+
+  /// The first line of a journal: whose runs these are.
+  private struct Header: Codable, Equatable {
+    let model: String
+    let inputs: InputModel
+  }
+
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return encoder
   }
 
   private struct Entry: Codable {
@@ -105,8 +139,7 @@ final class ModelRuns {
 
   private func note(_ entries: [Entry]) throws {
     guard let handle else { return }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
+    let encoder = Self.encoder
     var text = Data()
     for entry in entries { text += try encoder.encode(entry) + Data("\n".utf8) }
     try handle.write(contentsOf: text)

@@ -18,7 +18,7 @@ public final class ExternalProcess: Sendable {
     let input: Pipe
     let output: Pipe
     let errors: Tail
-    /// Bytes after the last complete line.
+    /// Bytes after the last line that was asked for.
     var rest = Data()
   }
 
@@ -55,13 +55,18 @@ public final class ExternalProcess: Sendable {
       if state.running == nil { state.running = try start() }
       var running = state.running!
       let asked = lines[answers.count...]
+      // Before anything is asked nothing can be answered.
+      if let text = Self.surplus(&running) { throw surplusError(text, lines.count, &state) }
       Self.write(asked.joined(separator: "\n") + "\n", to: running.input)
       let outcome = Self.read(asked.count, &running, until: deadline)
       answers += outcome.lines
       state.calls += outcome.lines.count
       state.running = running
       switch outcome.end {
-      case .complete: break
+      case .complete:
+        // A line too many would shift all later answers.
+        if let text = Self.surplus(&running) { throw surplusError(text, lines.count, &state) }
+        state.running = running
       case .late:
         Self.stop(&state)
         throw ExternalProcessError(
@@ -83,6 +88,14 @@ public final class ExternalProcess: Sendable {
       }
     }
     return answers
+  }
+
+  private func surplusError(_ text: String, _ count: Int, _ state: inout State) -> ExternalProcessError {
+    Self.stop(&state)
+    return ExternalProcessError(
+      command: command,
+      reason: "more answers than the \(count) lines that were asked: \(text)",
+      advice: "it has to answer every line of its input with one line, and nothing else")
   }
 
   // MARK: The process
@@ -164,6 +177,23 @@ public final class ExternalProcess: Sendable {
       guard received > 0 else { return (lines, .closed) }
       running.rest.append(contentsOf: buffer[..<received])
     }
+  }
+}
+
+extension ExternalProcess {
+  /// The beginning of what has come by now without having been asked for.
+  private static func surplus(_ running: inout Running) -> String? {
+    let descriptor = running.output.fileHandleForReading.fileDescriptor
+    var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    if running.rest.isEmpty, Foundation.poll(&poll, 1, 0) > 0 {
+      var buffer = [UInt8](repeating: 0, count: 1 << 10)
+      // Where its output has ended, the next reading tells.
+      let received = Foundation.read(descriptor, &buffer, buffer.count)
+      if received > 0 { running.rest.append(contentsOf: buffer[..<received]) }
+    }
+    guard !running.rest.isEmpty else { return nil }
+    let line = running.rest.prefix { $0 != 10 }.prefix(60)
+    return line.isEmpty ? "an empty line" : String(decoding: line, as: UTF8.self)
   }
 }
 

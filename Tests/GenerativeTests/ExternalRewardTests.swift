@@ -56,6 +56,8 @@ import Training
       message { _ = try reward("cat", timeLimit: 5)(rows) }.contains("a number or {\"reward\": number}"))
     #expect(
       message { _ = try reward("sleep 30", timeLimit: 0.2)(rows) }.contains("within 0.2 s; let it flush"))
+    let twice = message { _ = try reward("while read line; do printf '1\\n2\\n'; done")(rows) }
+    #expect(twice.contains("more answers than the 7 lines"), "\(twice)")
     let missing = message { _ = try reward("no-such-command-here")(rows) }
     #expect(missing.contains("status 127") && missing.contains("no-such-command-here"))
     #expect(message { _ = try reward("echo oops >&2; exit 3", restarts: 0)(rows) }.contains("status 3"))

@@ -111,9 +111,10 @@ struct ExpectCommandTests {
       #expect(whole.status == 0, "\(whole.error)")
       let file = folder.appending(path: "runs.jsonl")
       let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-      #expect(lines.count == 200)
+      // Its header, and a line a run.
+      #expect(lines.count == 201)
       // As a stop in the middle of a line leaves it.
-      let kept = lines.prefix(90).joined(separator: "\n") + "\n" + lines[90].prefix(10)
+      let kept = lines.prefix(91).joined(separator: "\n") + "\n" + lines[91].prefix(10)
       try Data(kept.utf8).write(to: file)
       let rest = try run(command, in: folder)
       #expect(rest.status == 0, "\(rest.error)")
@@ -122,10 +123,20 @@ struct ExpectCommandTests {
       }
       #expect(try estimates(rest) == estimates(whole))
       #expect(rest.output.contains(#""runs": 110"#) && rest.output.contains(#""runs_recalled": 90"#))
-      #expect(try String(contentsOf: file, encoding: .utf8).split(separator: "\n").count == 200)
-      try Data("hello\n".utf8).write(to: file)
-      let bad = try run(command, in: folder)
-      #expect(bad.status == 65 && bad.error.contains("runs.jsonl:1"), "\(bad.error)")
+      #expect(try String(contentsOf: file, encoding: .utf8).split(separator: "\n").count == 201)
+      for other in [
+        command.replacingOccurrences(of: "model.sh", with: "sum.sh"),
+        command.replacingOccurrences(of: "inputs.json", with: "other.json"),
+      ] {
+        let refused = try run(other, in: folder)
+        #expect(refused.status == 65 && refused.error.contains("runs.jsonl:1"), "\(refused.error)")
+      }
+      for text in ["hello\n", "a note without an end"] {
+        try Data(text.utf8).write(to: file)
+        let bad = try run(command, in: folder)
+        #expect(bad.status == 65 && bad.error.contains("runs.jsonl:1"), "\(bad.error)")
+        #expect(try String(contentsOf: file, encoding: .utf8) == text)
+      }
     }
   }
 
@@ -152,6 +163,13 @@ struct ExpectCommandTests {
       "two outputs under laws", "expect run --model ./model.sh --inputs inputs.json --laws two.csv", 65,
       "2 values"),
     Mistake(
+      "two outputs under one law", "expect run --model ./model.sh --inputs inputs.json --laws single.csv", 65,
+      "2 values"),
+    Mistake(
+      "no groups", "expect sobol --model ./model.sh --inputs inputs.json --groups ;", 64, "names of inputs"),
+    Mistake(
+      "lines too many", "expect run --model ./twice.sh --inputs inputs.json", 65, "more answers than"),
+    Mistake(
       "laws of no input", "expect run --model ./sum.sh --inputs inputs.json --laws none-of.csv", 65, "v.mean"),
     Mistake(
       "no density", "expect reuse --density no.json --model ./model.sh --inputs inputs.json", 66, "no.json"),
@@ -170,10 +188,14 @@ struct ExpectCommandTests {
         #"{"inputs": [{"name": "x", "law": "uniform", "low": 0, "high": 1}, {"name": "y", "law": "uniform", "low": 0, "high": 1}], "correlations": [{"between": ["x", "y"], "value": 0.5}]}"#
       try Data(pair.utf8).write(to: folder.appending(path: "pair.json"))
       try Data("x.mean\n1\n2\n3\n".utf8).write(to: folder.appending(path: "two.csv"))
+      try Data("x.mean\n1\n".utf8).write(to: folder.appending(path: "single.csv"))
       try Data("v.mean\n1\n".utf8).write(to: folder.appending(path: "none-of.csv"))
       let words = folder.appending(path: "words.sh")
       try Data("#!/bin/sh\nwhile read -r line; do echo hello; done\n".utf8).write(to: words)
       try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: words.path)
+      let twice = folder.appending(path: "twice.sh")
+      try Data("#!/bin/sh\nwhile read -r line; do printf '1\\n2\\n3\\n'; done\n".utf8).write(to: twice)
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: twice.path)
       let outcome = try Program.run(mistake.arguments, in: folder)
       #expect(outcome.status == mistake.status, "\(outcome.error)")
       for word in mistake.words { #expect(outcome.error.contains(word), "\(outcome.error)") }

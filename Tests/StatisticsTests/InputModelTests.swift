@@ -92,9 +92,25 @@ struct InputModelTests {
       #"{"inputs": [{"name": "x", "law": "gamma", "mean": 1, "cv": 1}, {"name": "y", "law": "gamma", "mean": 1, "cv": 1}], "correlations": [{"between": ["x", "y"], "value": 1.5}]}"#,
       ["x~y", "in (-1, 1)"]
     ),
+    (
+      #"{"inputs": [{"name": "x", "law": "gamma", "mean": 1, "cv": 1}], "correlation": []}"#,
+      ["the key correlation,", "did you mean correlations?"]
+    ),
+    (
+      #"[{"name": "x", "law": "normal", "mean": 1, "deviaton": 1}]"#,
+      ["in.json at [0]", "did you mean deviation?"]
+    ),
+    (
+      #"[{"name": "x", "law": "normal", "mean": 1, "cv": 1, "deviation": 1}]"#,
+      ["in.json, x", "one of both"]
+    ),
+    (
+      #"[{"name": "x", "law": "mixture", "parts": [{"law": "normal", "mean": 1, "cv": 1}]}]"#,
+      ["[0].parts[0] (no share)"]
+    ),
   ]
 
-  @Test("mistakes are told with the input", arguments: 0..<10)
+  @Test("mistakes are told with the input", arguments: mistakes.indices)
   func mistake(_ place: Int) throws {
     let (text, words) = Self.mistakes[place]
     let found = message { _ = try read(text) }

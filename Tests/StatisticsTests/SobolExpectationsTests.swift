@@ -87,6 +87,22 @@ struct SobolExpectationsTests {
       _ = try MultipleExpectations(budget: 4000).estimate([other], from: density, using: &random) { $0 }
     }
     #expect(failure.contains("2 dimensions") && failure.contains("3"))
+    let far = try InputModel(["a", "b"].map { InputLaw(name: $0, law: .uniform, low: 90, high: 91) }).law()
+    let outside = message {
+      _ = try MultipleExpectations(budget: 400).estimate([.init(far)], from: density, using: &random) { $0 }
+    }
+    #expect(outside.contains("inside the laws"), "\(outside)")
+    let kept = try SamplingMixture(components: density.components, shares: density.shares, defensive: 0.1)
+    let both = message {
+      var study = MultipleExpectations(budget: 400)
+      study.isQuasiRandom = true
+      _ = try study.estimate([law], from: kept, using: &random) { $0 }
+    }
+    #expect(both.contains("one of both"), "\(both)")
+    let damaged =
+      #"{"components": [{"share": 1, "weights": [], "means": [], "covariances": []}], "defensive": 0}"#
+    let empty = message { _ = try JSONDecoder().decode(SamplingMixture.self, from: Data(damaged.utf8)) }
+    #expect(empty.contains("a weight, a mean and a covariance a part"), "\(empty)")
   }
 
   @Test(
@@ -184,5 +200,11 @@ struct SobolExpectationsTests {
       ) { $0[.all, 0] }
     }
     #expect(group.contains("distinct inputs from 0 to 1"))
+    let constant = message {
+      _ = try MultipleExpectations(budget: 1000).sobolIndices(dimension: 2, using: &random) {
+        $0[.all, 0] * 0 + 3
+      }
+    }
+    #expect(constant.contains("expected an output that varies"), "\(constant)")
   }
 }

@@ -2,7 +2,7 @@ import Probability
 import Torch
 
 /// What is taken from f_jφ_j/g: multiples of c = g_l/g or f_l/g, whose means are known to be 1.
-enum Controls: Sendable {
+package enum Controls: Sendable {
   /// β_j g_j/g from the j-th alone.
   case own([Double])
   /// B, `[L, J]`: every component and every law from every expectation. The laws take what is constant in φ.
@@ -28,14 +28,15 @@ enum Controls: Sendable {
     case .all:
       let gram = dg.matmul(dg.transposed)
       // The shares' combination of g_l/g is constant, so the matrix is singular.
-      let ridge = max(1e-10 * gram.diagonal().mean().item(), .leastNormalMagnitude)
+      // Where all are constant but for rounding, that is not to be fitted to.
+      let ridge = max(1e-10 * gram.diagonal().mean().item(), 1e-20 * Double(g.size(1)))
       let identity = Tensor.identity(g.size(0), dtype: .double)
       self = .all((gram + identity * ridge).solve(dg.matmul(df.transposed)))
     }
   }
 
   /// What is averaged: its mean is I_j, `[J, n]`.
-  func terms(_ f: Tensor, _ g: Tensor) -> Tensor {
+  package func terms(_ f: Tensor, _ g: Tensor) -> Tensor {
     switch self {
     case .own(let beta): f + (1 - g) * Tensor(beta).unsqueeze(1)
     case .all(let coefficients): f + coefficients.transposed.matmul(1 - g)

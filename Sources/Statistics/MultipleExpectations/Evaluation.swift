@@ -37,7 +37,12 @@ struct Evaluation {
     let places = mask.indices.filter { mask[$0] == 0 }
     let asked = isWhole ? x : x.select(axis: 0, Tensor(places))
     guard isWhole || !places.isEmpty else {
-      guard let expectations else { preconditionFailure("Evaluation: draws of the laws outside them") }
+      // Draws of the laws lie inside them; those of a density that was given need not.
+      guard let expectations else {
+        throw StatisticsError(
+          .noAnswer, "the sampling density", found: "no draw of \(x.size(0)) inside the laws of the inputs",
+          expected: "some", advice: "take a density that was made for these inputs")
+      }
       values = .zeros([expectations, x.size(0)], dtype: .double)
       return
     }

@@ -34,7 +34,8 @@ extension MultipleExpectations {
     public let effectiveSizes: [Double]
     /// The largest share of Σv that one draw has, one an expectation: above a tenth an error is not to be trusted.
     public let largestShares: [Double]
-    /// Variance of as many plain draws over that of the estimate, one an expectation, from the same sample.
+    /// Variance of as many plain draws as were made in all, exploration included, over that of the estimate, one
+    /// an expectation, by the final sample; 1 where φ was the same at all of it.
     public let gains: [Double]
     /// Expectations all of whose terms were 0 in the exploration: rare events, for which nothing could be learnt.
     public let unreached: [Int]
@@ -56,14 +57,15 @@ extension MultipleExpectations {
 }
 
 extension MultipleExpectations.Result {
-  /// - Parameter parts: the final sample, or one sample a randomisation of a quasi-random one.
+  /// - Parameters:
+  ///   - parts: the final sample, or one sample a randomisation of a quasi-random one.
+  ///   - explored: draws made before it.
   init(
-    _ parts: [Evaluation], _ state: Exploration.State, _ density: SamplingMixture, quasiRandom: Bool,
-    combined exploration: Exploration?, criteria: [Double], stop: MultipleExpectations.Stop
+    _ parts: [Evaluation], _ state: Exploration.State, _ density: SamplingMixture, explored: Int,
+    quasiRandom: Bool, combined exploration: Exploration?, criteria: [Double], stop: MultipleExpectations.Stop
   ) {
     let ratios = parts.map { MultipleExpectations.ratios($0, density, state.controls.kind) }
     let f = Tensor.joined(ratios.map(\.f))
-    let n = Double(f.size(1))
     // A column a draw, or one a randomisation.
     let terms: Tensor
     if quasiRandom {
@@ -92,10 +94,15 @@ extension MultipleExpectations.Result {
     effectiveSizes = (total.square() / f.square().sum(1).clamp(.leastNormalMagnitude)).doubles
     largestShares = (sizes.max(1) / total).doubles
     // E_f (φ − I)² by the same draws.
-    let deviations = (Tensor.joined(parts.map(\.values)) - Tensor(values).unsqueeze(1)).square()
+    let phi = Tensor.joined(parts.map(\.values))
+    let deviations = (phi - Tensor(values).unsqueeze(1)).square()
     let plain = (Tensor.joined(ratios.map(\.laws)) * deviations).mean(1).doubles
+    let ranges = (phi.max(1) - phi.min(1)).doubles
+    let drawn = Double(explored + f.size(1))
     gains = values.indices.map { place in
-      plain[place] / n / max(covariance[place * j + place], .leastNormalMagnitude)
+      // A constant has no variance to gain on: what is left of it is rounding.
+      ranges[place] == 0
+        ? 1 : plain[place] / drawn / max(covariance[place * j + place], .leastNormalMagnitude)
     }
   }
 }

@@ -23,6 +23,7 @@ struct Exploration {
   }
 
   private let options: MultipleExpectations
+  private let laws: [MultipleExpectations.Law]
   private(set) var points: Evaluation
   /// What was drawn from, and how often; no mixture means the laws in equal parts.
   private var sources: [(mixture: SamplingMixture?, count: Int)]
@@ -35,8 +36,8 @@ struct Exploration {
   private var balance: Balance
 
   /// - Parameter points: drawn from the laws in equal parts.
-  init(_ options: MultipleExpectations, _ points: Evaluation) {
-    (self.options, self.points) = (options, points)
+  init(_ options: MultipleExpectations, _ laws: [MultipleExpectations.Law], _ points: Evaluation) {
+    (self.options, self.laws, self.points) = (options, laws, points)
     sources = [(nil, points.count)]
     balance = Balance(points, points.logMixture)
   }
@@ -121,7 +122,8 @@ struct Exploration {
       v = Tensor.where(Tensor(sums).unsqueeze(1) .> 0, v, own)
     }
     state.components = try CrossEntropyFit.densities(
-      points.x, v / v.sum(1, keep: true), options.family, ridge: 1e-6, using: &random)
+      points.x, v / v.sum(1, keep: true), options.family, ridge: 1e-6, law: LawMoments(of: laws),
+      using: &random)
     evaluate(state.components)
   }
 

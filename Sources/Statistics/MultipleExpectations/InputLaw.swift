@@ -36,17 +36,23 @@ public struct InputLaw: Sendable, Hashable, Codable {
     (self.alpha, self.beta, self.parts, self.share) = (alpha, beta, parts, share)
   }
 
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case name, law, mean, deviation, cv, low, high, alpha, beta, parts, share
+  }
+
   public init(from decoder: any Decoder) throws {
+    try decoder.refuseKeys(otherThan: CodingKeys.allCases.map(\.rawValue))
     let container = try decoder.container(keyedBy: CodingKeys.self)
     func number(_ key: CodingKeys) throws -> Double? {
       try container.decodeIfPresent(Double.self, forKey: key)
     }
-    let isPart = container.contains(.share)
+    let isPart = decoder.codingPath.contains { $0.stringValue == CodingKeys.parts.rawValue }
     name = isPart ? "" : try container.decode(String.self, forKey: .name)
     law = try container.decode(Kind.self, forKey: .law)
     (mean, deviation, cv) = (try number(.mean), try number(.deviation), try number(.cv))
     (low, high) = (try number(.low), try number(.high))
-    (alpha, beta, share) = (try number(.alpha), try number(.beta), try number(.share))
+    (alpha, beta) = (try number(.alpha), try number(.beta))
+    share = try isPart ? container.decode(Double.self, forKey: .share) : number(.share)
     parts = try container.decodeIfPresent([InputLaw].self, forKey: .parts)
   }
 
@@ -64,6 +70,10 @@ public struct InputLaw: Sendable, Hashable, Codable {
   /// The law as numbers are drawn from it.
   /// - Throws: ``StatisticsError`` naming the input and what is missing.
   public func marginal(in place: String = "inputs") throws(StatisticsError) -> Marginal {
+    guard ([self] + (parts ?? [])).allSatisfy({ $0.deviation == nil || $0.cv == nil }) else {
+      throw StatisticsError(
+        .badData, "\(place), \(name)", found: "a deviation and a cv", expected: "one of both")
+    }
     do {
       return try Marginal(
         mixture: try families(), low: hasOwnEnds ? -.infinity : low ?? -.infinity,

@@ -17,6 +17,15 @@ public struct InputModel: Sendable, Hashable, Codable {
     public var value: Double
 
     public init(_ a: String, _ b: String, _ value: Double) { (between, self.value) = ([a, b], value) }
+
+    private enum CodingKeys: String, CodingKey { case between, value }
+
+    public init(from decoder: any Decoder) throws {
+      try decoder.refuseKeys(otherThan: ["between", "value"])
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      between = try container.decode([String].self, forKey: .between)
+      value = try container.decode(Double.self, forKey: .value)
+    }
   }
 
   public var inputs: [InputLaw]
@@ -31,6 +40,7 @@ public struct InputModel: Sendable, Hashable, Codable {
       self.init(try [InputLaw](from: decoder))
       return
     }
+    try decoder.refuseKeys(otherThan: ["inputs", "correlations"])
     let container = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
       try container.decode([InputLaw].self, forKey: .inputs),
@@ -45,7 +55,11 @@ public struct InputModel: Sendable, Hashable, Codable {
       throw StatisticsError(.missing, url.path, found: "no such file", expected: "a JSON list of inputs")
     }
     let model: InputModel
-    do { model = try JSONDecoder().decode(InputModel.self, from: data) } catch {
+    do { model = try JSONDecoder().decode(InputModel.self, from: data) } catch let error as StatisticsError {
+      throw StatisticsError(
+        error.kind, url.path + (error.place.isEmpty ? "" : " at \(error.place)"), found: error.found,
+        expected: error.expected, advice: error.advice)
+    } catch {
       let kinds = InputLaw.Kind.allCases.map(\.rawValue).joined(separator: ", ")
       throw StatisticsError(
         .badData, url.path, found: "something else than inputs" + Self.place(of: error),
@@ -64,7 +78,7 @@ public struct InputModel: Sendable, Hashable, Codable {
       (key, context) = ("", found)
     default: return ""
     }
-    let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
+    let path = context.codingPath.path
     return path.isEmpty ? key : " at \(path)\(key)"
   }
 

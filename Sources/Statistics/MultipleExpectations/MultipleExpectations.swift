@@ -43,7 +43,7 @@ public struct MultipleExpectations: Sendable, Hashable {
   public var weights: [Double] = []
   /// Takes w_j = 1/Î_j² by the first estimates in place of ``weights``: relative errors count alike.
   public var weighsRelatively = false
-  /// Takes the densities of the round before the last where the last was worse.
+  /// Takes the densities of the round before the last where a draw of the last left more of Σ w Var.
   public var takesBest = false
   /// Share of the inputs' own law in every sampling density, in [0, 1): tails are then never lighter than it.
   public var defensive = 0.0
@@ -99,7 +99,7 @@ public struct MultipleExpectations: Sendable, Hashable {
     func evaluated(_ x: Tensor, _ expectations: Int?) throws -> Evaluation {
       try Evaluation(x, laws, expectations: expectations, requiresPositive: requiresPositive, phi)
     }
-    var exploration = Exploration(self, try evaluated(points, nil))
+    var exploration = Exploration(self, laws, try evaluated(points, nil))
     let expectations = exploration.points.expectations
     var state = try exploration.start()
     var (variances, n) = (state.variances, round)
@@ -122,8 +122,12 @@ public struct MultipleExpectations: Sendable, Hashable {
       let before = exploration.criterion(variances, state.weights, count: budget - n + round)
       if before <= criteria[criteria.count - 1] {
         stop = .costs
-        // The first state has no densities of its own to go back to.
-        if takesBest, !previous.components.isEmpty { state = previous }
+        // Draw by draw: the last round may be the better one and yet not have paid. The first state has no
+        // densities of its own to go back to.
+        let isWorse =
+          exploration.criterion(variances, state.weights, count: 1)
+          < exploration.criterion(next.variances, state.weights, count: 1)
+        if takesBest, isWorse, !previous.components.isEmpty { state = previous }
         break
       }
       variances = next.variances
@@ -132,8 +136,8 @@ public struct MultipleExpectations: Sendable, Hashable {
       components: state.components, shares: state.shares, defensive: defensive)
     let final = try draws(budget - n, density, laws, using: &random) { try evaluated($0, expectations) }
     return Result(
-      final, state, density, quasiRandom: isQuasiRandom, combined: combinesRounds ? exploration : nil,
-      criteria: criteria, stop: stop)
+      final, state, density, explored: n, quasiRandom: isQuasiRandom,
+      combined: combinesRounds ? exploration : nil, criteria: criteria, stop: stop)
   }
 
   /// Another φ under the density of an earlier study: all but a tenth of the budget, which finds the controls, is averaged.
@@ -146,6 +150,7 @@ public struct MultipleExpectations: Sendable, Hashable {
     _ laws: [Law], from density: SamplingMixture, using random: inout RandomSource,
     of phi: (Tensor) throws -> Tensor
   ) throws -> Result {
+    guard !isQuasiRandom || density.defensive == 0 else { throw Self.quasiRandomAndDefensive }
     let probe = try firstPoints(budget / 10, laws, using: &random)
     guard probe.size(1) == density.dimension else {
       throw StatisticsError(
@@ -172,7 +177,8 @@ public struct MultipleExpectations: Sendable, Hashable {
       try evaluated($0, first.expectations)
     }
     return Result(
-      final, state, density, quasiRandom: isQuasiRandom, combined: nil, criteria: [], stop: .given)
+      final, state, density, explored: round, quasiRandom: isQuasiRandom, combined: nil, criteria: [],
+      stop: .given)
   }
 
   /// f_j, f_jφ_j and the controls over the density.
@@ -197,6 +203,12 @@ public struct MultipleExpectations: Sendable, Hashable {
     }
   }
 
+  /// Quasi-random points are of the fitted densities alone, as a law need not have quantiles.
+  private static var quasiRandomAndDefensive: StatisticsError {
+    StatisticsError(
+      .option, "the quasi-random sample", found: "a defensive share too", expected: "one of both")
+  }
+
   /// The options are in range; then the laws' own draws in equal parts.
   private func firstPoints(_ count: Int, _ laws: [Law], using random: inout RandomSource) throws -> Tensor {
     guard budget >= 100 else {
@@ -215,10 +227,7 @@ public struct MultipleExpectations: Sendable, Hashable {
     if case .mixture(let parts) = family, parts < 1 {
       throw StatisticsError(.option, "parts of a mixture", found: "\(parts)", expected: "at least 1")
     }
-    guard !isQuasiRandom || defensive == 0 else {
-      throw StatisticsError(
-        .option, "the quasi-random sample", found: "a defensive share too", expected: "one of both")
-    }
+    guard !isQuasiRandom || defensive == 0 else { throw Self.quasiRandomAndDefensive }
     let counts = laws.indices.map { ($0 + 1) * count / laws.count - $0 * count / laws.count }
     guard counts.allSatisfy({ $0 > 0 }) else {
       throw StatisticsError(

@@ -133,7 +133,7 @@ extension SamplingMixture: Codable {
       components: parts.map { part in
         let d = part.means.first?.count ?? 0
         let shapes = [part.weights.count, part.means.count, part.covariances.count]
-        guard Set(shapes).count == 1, part.means.allSatisfy({ $0.count == d }),
+        guard Set(shapes).count == 1, !part.weights.isEmpty, d > 0, part.means.allSatisfy({ $0.count == d }),
           part.covariances.allSatisfy({ $0.count == d && $0.allSatisfy { $0.count == d } })
         else {
           throw StatisticsError(

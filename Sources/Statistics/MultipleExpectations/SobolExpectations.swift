@@ -99,6 +99,11 @@ extension MultipleExpectations {
           .badData, "φ", found: "values of shape \(y.shape) for \(asked.size(0)) points",
           expected: "one value a point")
       }
+      if runs == asked.size(0), y.min().item() == y.max().item() {
+        throw StatisticsError(
+          .noAnswer, "Sobol' indices", found: "the output \(y.max().item()) at all of the first \(runs) runs",
+          expected: "an output that varies", advice: "where it varies rarely, take a larger budget")
+      }
       var rows = y.reshape(-1, n)
       // The first points are draws of the law.
       if centre == nil { centre = rows[0].mean().item() }
