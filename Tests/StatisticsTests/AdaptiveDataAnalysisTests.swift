@@ -21,6 +21,8 @@ struct AdaptiveDataAnalysisTests {
       try abs(OverfittingAttack(rows: 11, features: 7, noise: .gaussian, deviation: 1e9).exactAccuracy - 0.5)
         < 1e-6)
     #expect(message { _ = try OverfittingAttack(rows: 10, features: 7) }.contains("odd numbers"))
+    #expect(
+      message { _ = try OverfittingAttack(rows: 11, features: 7, deviation: 0.1) }.contains("without a law"))
   }
 
   @Test("noise has the scale it is given", arguments: PrivacyNoise.allCases)
@@ -83,7 +85,7 @@ struct AdaptiveDataAnalysisTests {
       .contains("more than twice the noise"))
   }
 
-  @Test("questions of other shapes and ranges are refused with row and number")
+  @Test("questions of other shapes and ranges are refused, without a row or a value of what is kept back")
   func bad() throws {
     var server = EmpiricalMeans(rows: 3)
     #expect(
@@ -91,13 +93,17 @@ struct AdaptiveDataAnalysisTests {
         == "auc: found 2 values, expected 3, one a row")
     #expect(
       message { _ = try server.answer(.init("loss", values: [0, .nan, 1])) }
-        == "loss, row 2: found nan, expected values in 0.0…1.0; clip them, or name a wider range")
+        == "loss: found values outside the range on the records kept back, expected values in 0.0…1.0; clip them, or name a wider range"
+    )
     #expect(try server.answer(.init(values: [-2, 2, 0], range: -2...2)).value == 0)
     var holdout = try Thresholdout(
       rows: 3, trainingRows: 1, threshold: 0.1, deviation: 0, random: RandomSource(seed: 3))
     #expect(
       message { _ = try holdout.answer(.init("m", values: [0, 0, 0])) }.contains(
         "no values on the training rows"))
+    #expect(
+      message { _ = try holdout.answer(.init("m", values: [0, 0, 0], training: [7])) }.contains(
+        "m, training row 1: found 7.0"))
     #expect(
       message {
         _ = try PrivateMultiplicativeWeights(
@@ -191,18 +197,70 @@ struct AdaptiveDataAnalysisTests {
   func chain() throws {
     let folder = try TemporaryFolder()
     let file = folder.url.appendingPathComponent("log.jsonl")
-    var kept = try HoldoutLog(file)
+    func log() throws -> HoldoutLog { try HoldoutLog(file, holdout: "a1", mechanism: "means") }
+    var kept = try log()
     for value in [0.5, 0.25, 0.75] {
       try kept.append("accuracy", QueryAnswer(value: value, source: .holdout, budgetLeft: 3))
     }
-    #expect(try HoldoutLog(file).entries == kept.entries)
+    #expect(try log().entries == kept.entries)
     let text = try String(contentsOf: file, encoding: .utf8)
     try text.replacing("0.25", with: "0.26").write(to: file, atomically: true, encoding: .utf8)
     #expect(
-      message { _ = try HoldoutLog(file) }.contains("log.jsonl:2: found an entry whose hash does not follow"))
+      message { _ = try log() }.contains("log.jsonl:3: found an entry whose hash does not follow"))
     try text.split(separator: "\n").dropFirst().joined(separator: "\n")
       .write(to: file, atomically: true, encoding: .utf8)
-    #expect(message { _ = try HoldoutLog(file) }.contains("log.jsonl:1"))
+    #expect(message { _ = try log() }.contains("log.jsonl:1: found no first line"))
+    try Data().write(to: file)
+    #expect(message { _ = try log() }.contains("log.jsonl:1: found no first line"))
+    let place = folder.url
+    #expect(message { _ = try HoldoutLog(place, holdout: "a1", mechanism: "means") }.contains("a folder"))
+  }
+
+  @Test("a log belongs to one holdout and one mechanism, and knows what each run has spent")
+  func earlierRuns() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.url.appendingPathComponent("log.jsonl")
+    let runs: [[QueryAnswer.Source]] = [[.training, .holdout], [], [.holdout, .training]]
+    for run in runs {
+      var log = try HoldoutLog(file, holdout: "a1", mechanism: "guess, budget 3")
+      for source in run { try log.append("line\nbreak", QueryAnswer(value: 0.5, source: source)) }
+    }
+    var spent = ServedCount()
+    // A run that says nothing spends nothing.
+    (spent.queries, spent.dear, spent.runs, spent.brokenOff) = (4, 2, 2, 1)
+    #expect(try HoldoutLog(file, holdout: "a1", mechanism: "guess, budget 3").earlier == spent)
+    #expect(
+      message { _ = try HoldoutLog(file, holdout: "b2", mechanism: "guess, budget 3") }.contains(
+        "another holdout"))
+    #expect(
+      message { _ = try HoldoutLog(file, holdout: "a1", mechanism: "guess, budget 9") }.contains(
+        "found the log of guess, budget 3, expected guess, budget 9"))
+  }
+
+  @Test("a restart goes on with what is left, less what its new threshold costs")
+  func restarts() throws {
+    let right = StatisticalQuery(values: [0, 1, 0, 1], training: [0.5, 0.5])
+    var spent = ServedCount()
+    (spent.queries, spent.dear, spent.runs, spent.brokenOff) = (9, 2, 2, 1)
+    for (noise, left) in [(PrivacyNoise.laplace, 1), (.gaussian, 2)] {
+      var server = try Thresholdout(
+        rows: 4, trainingRows: 2, threshold: 0.2, deviation: 0, budget: 4, noise: noise, after: spent,
+        random: RandomSource(seed: 3))
+      #expect(try server.answer(right).budgetLeft == left)
+    }
+    // Two more thresholds at ε₁ = 1 of six corrections at (2 + 1)/6 each: two are left of six, and used.
+    func guess(_ runs: Int) throws -> GuessAndCheck {
+      spent.runs = runs
+      return try GuessAndCheck(
+        rows: 1_000_000, corrections: 6, threshold: 0.2, epsilons: (1, 2, 1), after: spent,
+        random: RandomSource(seed: 3))
+    }
+    let values = (0..<1_000_000).map { Double($0 % 2) }
+    let free = StatisticalQuery(values: values, training: [0.5])
+    var (first, second) = (try guess(1), try guess(2))
+    #expect(try first.answer(free).budgetLeft == 2)
+    #expect(
+      message { _ = try second.answer(free) }.contains("all 6 corrections, with those that restarts cost,"))
   }
 
   @Test("the best candidate is chosen by answers, ties to the first")
