@@ -132,6 +132,25 @@ struct AdaptiveDataAnalysisTests {
     #expect(abs(server.distribution.reduce(0, +) - 1) < 1e-9)
   }
 
+  @Test("noisy multiplicative weights pay for comparisons and answers, and stop with the last update")
+  func noisyWeights() throws {
+    let records = [Int](repeating: 3, count: 10_000)
+    var server = try PrivateMultiplicativeWeights(
+      records: records, universe: 4, threshold: 0.1, scale: 0.001, limit: 2, random: RandomSource(seed: 8))
+    // 1/(nb) for the threshold, twice that for each update.
+    #expect(abs((server.epsilon ?? 0) - 0.5) < 1e-12)
+    let (hit, all) = ([0.0, 0, 0, 1], [1.0, 1, 1, 1])
+    #expect(try server.answer(all).source == .synthetic)
+    for _ in 0..<2 {
+      let answer = try server.answer(hit)
+      #expect(answer.source == .holdout && answer.value != 1 && abs(answer.value - 1) < 0.02)
+    }
+    #expect(message { _ = try server.answer(all) }.contains("all 2 updates used after 3 queries"))
+    let exact = try PrivateMultiplicativeWeights(
+      records: records, universe: 4, threshold: 0.1, random: RandomSource(seed: 8))
+    #expect(exact.epsilon == nil)
+  }
+
   @Test("guess and check is free while guesses are right")
   func guesses() throws {
     var server = try GuessAndCheck(

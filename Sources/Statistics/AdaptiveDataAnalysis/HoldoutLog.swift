@@ -131,8 +131,9 @@ public struct HoldoutLog: Sendable {
     encoder.outputFormatting = .sortedKeys
     let lines = [try? encoder.encode(head)] + entries.map { try? encoder.encode($0) }
     precondition(lines.allSatisfy { $0 != nil }, "HoldoutLog: an entry without a text")
-    let text = lines.compactMap(\.self).joined(separator: Data("\n".utf8)) + Data("\n".utf8)
-    try writeAtomically(Data(text), to: file)
+    let text: Data =
+      lines.compactMap(\.self).joined(separator: Data("\n".utf8)) + Data("\n".utf8)
+    try writeAtomically(text, to: file)
   }
 }
 
