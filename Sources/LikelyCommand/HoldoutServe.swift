@@ -98,7 +98,7 @@ struct HoldoutServe: ParsableCommand {
     let rows = tables.holdout.rowCount
     var log = try state.map {
       try HoldoutLog(
-        URL(argument: $0), holdout: SHA256.digest(of: kept)?.digest ?? "", mechanism: described(rows: rows))
+        URL(argument: $0), holdout: kept, mechanism: described(rows: rows))
     }
     let earlier = log?.earlier ?? ServedCount()
     var server = try server(

@@ -96,6 +96,11 @@ struct AdaptiveDataAnalysisTests {
         == "loss: found values outside the range on the records kept back, expected values in 0.0…1.0; clip them, or name a wider range"
     )
     #expect(try server.answer(.init(values: [-2, 2, 0], range: -2...2)).value == 0)
+    // Far from 0 sums round by more than the range's width.
+    let high = 0x1p53 + 2
+    let far = StatisticalQuery(values: [Double](repeating: high, count: 1001), range: 0x1p53...high)
+    var wide = EmpiricalMeans(rows: 1001)
+    #expect(try wide.answer(far).value == high)
     var holdout = try Thresholdout(
       rows: 3, trainingRows: 1, threshold: 0.1, deviation: 0, random: RandomSource(seed: 3))
     #expect(
@@ -216,7 +221,8 @@ struct AdaptiveDataAnalysisTests {
   func chain() throws {
     let folder = try TemporaryFolder()
     let file = folder.url.appendingPathComponent("log.jsonl")
-    func log() throws -> HoldoutLog { try HoldoutLog(file, holdout: "a1", mechanism: "means") }
+    let holdout = try folder.file("kept.csv", "x\n1\n")
+    func log() throws -> HoldoutLog { try HoldoutLog(file, holdout: holdout, mechanism: "means") }
     var kept = try log()
     for value in [0.5, 0.25, 0.75] {
       try kept.append("accuracy", QueryAnswer(value: value, source: .holdout, budgetLeft: 3))
@@ -232,27 +238,28 @@ struct AdaptiveDataAnalysisTests {
     try Data().write(to: file)
     #expect(message { _ = try log() }.contains("log.jsonl:1: found no first line"))
     let place = folder.url
-    #expect(message { _ = try HoldoutLog(place, holdout: "a1", mechanism: "means") }.contains("a folder"))
+    #expect(message { _ = try HoldoutLog(place, holdout: holdout, mechanism: "means") }.contains("a folder"))
   }
 
   @Test("a log belongs to one holdout and one mechanism, and knows what each run has spent")
   func earlierRuns() throws {
     let folder = try TemporaryFolder()
     let file = folder.url.appendingPathComponent("log.jsonl")
+    let (one, other) = (try folder.file("one.csv", "x\n1\n"), try folder.file("other.csv", "x\n2\n"))
     let runs: [[QueryAnswer.Source]] = [[.training, .holdout], [], [.holdout, .training]]
     for run in runs {
-      var log = try HoldoutLog(file, holdout: "a1", mechanism: "guess, budget 3")
+      var log = try HoldoutLog(file, holdout: one, mechanism: "guess, budget 3")
       for source in run { try log.append("line\nbreak", QueryAnswer(value: 0.5, source: source)) }
     }
     var spent = ServedCount()
     // A run that says nothing spends nothing.
     (spent.queries, spent.dear, spent.runs, spent.brokenOff) = (4, 2, 2, 1)
-    #expect(try HoldoutLog(file, holdout: "a1", mechanism: "guess, budget 3").earlier == spent)
+    #expect(try HoldoutLog(file, holdout: one, mechanism: "guess, budget 3").earlier == spent)
     #expect(
-      message { _ = try HoldoutLog(file, holdout: "b2", mechanism: "guess, budget 3") }.contains(
+      message { _ = try HoldoutLog(file, holdout: other, mechanism: "guess, budget 3") }.contains(
         "another holdout"))
     #expect(
-      message { _ = try HoldoutLog(file, holdout: "a1", mechanism: "guess, budget 9") }.contains(
+      message { _ = try HoldoutLog(file, holdout: one, mechanism: "guess, budget 9") }.contains(
         "found the log of guess, budget 3, expected guess, budget 9"))
   }
 
@@ -261,7 +268,7 @@ struct AdaptiveDataAnalysisTests {
     let right = StatisticalQuery(values: [0, 1, 0, 1], training: [0.5, 0.5])
     var spent = ServedCount()
     (spent.queries, spent.dear, spent.runs, spent.brokenOff) = (9, 2, 2, 1)
-    for (noise, left) in [(PrivacyNoise.laplace, 1), (.gaussian, 2)] {
+    for (noise, left) in [(PrivacyNoise.laplace, 1), (PrivacyNoise.gaussian, 2)] {
       var server = try Thresholdout(
         rows: 4, trainingRows: 2, threshold: 0.2, deviation: 0, budget: 4, noise: noise, after: spent,
         random: RandomSource(seed: 3))

@@ -51,12 +51,16 @@ public struct HoldoutLog: Sendable {
 
   /// Reads a log, or begins one where there is no file.
   /// - Parameters:
-  ///   - holdout: a digest of the records kept back.
+  ///   - holdout: the file of the records kept back.
   ///   - mechanism: its name and all of its options, on one line.
   /// - Throws: ``StatisticsError`` with the line where the chain breaks, or with what the log belongs to.
-  public init(_ file: URL, holdout: String, mechanism: String) throws {
+  public init(_ file: URL, holdout: URL, mechanism: String) throws {
     self.file = file
-    var head = Head(holdout: holdout, mechanism: mechanism)
+    guard let kept = SHA256.digest(of: holdout) else {
+      throw StatisticsError(
+        .missing, holdout.path, found: "no file that can be read", expected: "the records kept back")
+    }
+    var head = Head(holdout: kept.digest, mechanism: mechanism)
     head.hash = head.digest
     self.head = head
     var isFolder: ObjCBool = false

@@ -30,8 +30,11 @@ public struct StatisticalQuery: Sendable, Hashable {
   var width: Double { range.upperBound - range.lowerBound }
 
   /// Mean over the records kept back, as a share of the range: what every mechanism works on.
+  ///
+  /// Every value is made a share of its own: in a range far from 0 the rounding of a plain sum would pass the
+  /// range's width, and no noise would hide it.
   func share(_ values: [Double]) -> Double {
-    (values.reduce(0, +) / Double(values.count) - range.lowerBound) / width
+    values.reduce(0) { $0 + ($1 - range.lowerBound) / width } / Double(values.count)
   }
 
   /// A share of the range in φ's own units.
