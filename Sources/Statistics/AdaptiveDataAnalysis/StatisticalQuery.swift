@@ -31,8 +31,8 @@ public struct StatisticalQuery: Sendable, Hashable {
 
   /// Mean over the records kept back, as a share of the range: what every mechanism works on.
   ///
-  /// Every value is made a share of its own: in a range far from 0 the rounding of a plain sum would pass the
-  /// range's width, and no noise would hide it.
+  /// Every value is made a share of its own: in a range far from 0 a plain sum rounds by as much as the range is
+  /// wide, in ways that one record can change and no noise hides.
   func share(_ values: [Double]) -> Double {
     values.reduce(0) { $0 + ($1 - range.lowerBound) / width } / Double(values.count)
   }
