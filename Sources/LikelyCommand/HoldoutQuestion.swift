@@ -18,13 +18,13 @@ struct HoldoutQuestion {
         .badData, place, found: "no JSON object", expected: #"such as {"metric": "mean", "holdout": […]}"#)
     }
     self.object = object
-    metric = object["metric"] as? String ?? ""
-    name = object["name"] as? String ?? metric
-    guard let ends = object["range"] else {
+    let asked = object["metric"] as? String ?? ""
+    (metric, name) = (asked, object["name"] as? String ?? asked)
+    guard let given = object["range"] else {
       range = nil
       return
     }
-    guard let ends = ends as? [Double], ends.count == 2, ends[0] < ends[1] else {
+    guard let ends = given as? [Double], ends.count == 2, ends[0] < ends[1] else {
       throw StatisticsError(
         .badData, place, found: "a range that is none", expected: "two numbers, the lower first")
     }
