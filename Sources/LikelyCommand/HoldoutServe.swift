@@ -97,8 +97,7 @@ struct HoldoutServe: ParsableCommand {
       label: label)
     let rows = tables.holdout.rowCount
     var log = try state.map {
-      try HoldoutLog(
-        URL(argument: $0), holdout: kept, mechanism: described(rows: rows))
+      try HoldoutLog(URL(argument: $0), holdout: kept, mechanism: described(rows: rows))
     }
     let earlier = log?.earlier ?? ServedCount()
     var server = try server(
