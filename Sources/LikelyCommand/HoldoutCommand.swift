@@ -100,7 +100,7 @@ struct HoldoutAttack: ParsableCommand {
   var noise: PrivacyNoise?
 
   @Option(help: ArgumentHelp("Standard deviation of the noise.", valueName: "σ"))
-  var deviation = 0.0
+  var deviation: Double?
 
   @Option(help: ArgumentHelp("Simulations.", valueName: "n"))
   var repetitions = 100
@@ -112,11 +112,26 @@ struct HoldoutAttack: ParsableCommand {
 
   func validate() throws {
     guard repetitions >= 2 else { throw ValidationError("--repetitions \(repetitions): at least 2") }
+    if let deviation, noise == nil {
+      throw ValidationError("--deviation \(deviation): without --noise laplace or gaussian there is none")
+    }
+  }
+
+  /// Refuses what this machine cannot hold, as libtorch would end the program.
+  private func checkMemory(_ attack: OverfittingAttack) throws {
+    let atOnce = min(repetitions, Libtorch.threads)
+    let (needed, there) = (attack.bytes * Double(atOnce), Double(ProcessInfo.processInfo.physicalMemory))
+    guard needed > there / 2 else { return }
+    func gigabytes(_ bytes: Double) -> String { formatNumber(bytes / 1e9, digits: 3) + " GB" }
+    throw UsageError(
+      "--n \(n) --d \(d): \(atOnce) simulations at once take \(gigabytes(needed)) of memory, expected at most "
+        + "\(gigabytes(there / 2)), half of this machine's; take fewer records or features, or --threads 1")
   }
 
   func run() throws {
     let random = common.start()
-    let attack = try OverfittingAttack(rows: n, features: d, noise: noise, deviation: deviation)
+    let attack = try OverfittingAttack(rows: n, features: d, noise: noise, deviation: deviation ?? 0)
+    try checkMemory(attack)
     let found = Repetitions(repetitions).run(random) { attack.simulate(using: &$0) }
     let (sample, fresh) = (Estimate(meanOf: found.map(\.sample)), Estimate(meanOf: found.map(\.fresh)))
     if json {

@@ -12,8 +12,9 @@ struct HoldoutServe: ParsableCommand {
     discussion: """
       A question names a metric and what the model said of each row: {"metric": "accuracy", "train": [1, 0, …],
       "holdout": [0, 1, …]}. Metrics are mean (values in "range", [0, 1] if left out), and with --label accuracy,
-      squared-error and log-loss (clipped to "range"); {"metric": "column", "column": "age", "above": 40} and
-      {"metric": "product", "columns": ["x", "y"], "range": [-1, 1]} ask the tables themselves.
+      squared-error and, for labels of 0 and 1, log-loss of the probability of 1 (both clipped to "range");
+      {"metric": "column", "column": "age", "above": 40} and {"metric": "product", "columns": ["x", "y"],
+      "range": [-1, 1]} (clipped) ask the tables themselves.
 
       Example:
         likely holdout serve --train grades.csv --holdout grades.csv --ask q.jsonl
@@ -57,7 +58,10 @@ struct HoldoutServe: ParsableCommand {
   @Option(help: ArgumentHelp("Privacy of guess and check in all.", valueName: "ε"))
   var epsilon = 1.0
 
-  @Option(help: ArgumentHelp("Log of answers, which keeps the budget over runs.", valueName: "file.jsonl"))
+  @Option(
+    help: ArgumentHelp(
+      "Log of answers, which keeps the budget over runs; out of the analyst's reach.", valueName: "file.jsonl"
+    ))
   var state: String?
 
   @Flag(help: "Take the noise from --seed, for tests: an analyst who knows the seed can take it away again.")
@@ -65,20 +69,39 @@ struct HoldoutServe: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    guard budget >= 0 else { throw ValidationError("--budget \(budget): at least 0") }
+    guard budget > 0 || mechanism != .guess else {
+      throw ValidationError("--budget 0: guess takes at least 1")
+    }
+    guard epsilon > 0, epsilon.isFinite else {
+      throw ValidationError("--epsilon \(epsilon): a finite number above 0")
+    }
+    if let threshold, !(threshold > 0 && threshold.isFinite) {
+      throw ValidationError("--threshold \(threshold): a finite number above 0")
+    }
+    if let sigma, !(sigma >= 0 && sigma.isFinite) {
+      throw ValidationError("--sigma \(sigma): a finite number of at least 0")
+    }
+  }
+
   func run() throws {
     var random = common.start()
     if !reproducible {
       var system = SystemRandomNumberGenerator()
       random = RandomSource(seed: system.next())
     }
-    let tables = HoldoutTables(
-      train: try DataTable(contentsOf: URL(argument: train)),
-      holdout: try DataTable(contentsOf: URL(argument: holdout)), label: label)
-    var log = try state.map { try HoldoutLog(URL(argument: $0)) }
-    let spent = log?.entries.count { $0.source == .holdout } ?? 0
+    let kept = URL(argument: holdout)
+    let tables = try HoldoutTables(
+      train: try DataTable(contentsOf: URL(argument: train)), holdout: try DataTable(contentsOf: kept),
+      label: label)
+    let rows = tables.holdout.rowCount
+    var log = try state.map {
+      try HoldoutLog(URL(argument: $0), holdout: kept, mechanism: described(rows: rows))
+    }
+    let earlier = log?.earlier ?? ServedCount()
     var server = try server(
-      rows: tables.holdout.rowCount, trainingRows: tables.train.rowCount, spent: spent, random)
-    let earlier = log?.entries.count ?? 0
+      rows: rows, trainingRows: tables.train.rowCount, after: earlier, random)
     var served = 0
     var failed = false
     var number = 0
@@ -91,8 +114,8 @@ struct HoldoutServe: ParsableCommand {
         let answer = try server.answer(query)
         try log?.append(query.name, answer)
         served += 1
-        // Earlier runs have revealed something, too, which no bar here counts.
-        let share = earlier == 0 ? server.errorBar(queries: served, beta: 0.05) : nil
+        // Over all runs: the budget is that of all, too.
+        let share = server.errorBar(queries: earlier.queries + served, beta: 0.05)
         let bar = share.flatMap { $0 < 1 ? $0 * (query.range.upperBound - query.range.lowerBound) : nil }
         let object: JSONValue = [
           "metric": .string(query.name), "answer": .number(answer.value),
@@ -115,120 +138,45 @@ struct HoldoutServe: ParsableCommand {
     guard let data = FileManager.default.contents(atPath: URL(argument: path).path) else {
       throw StatisticsError(.missing, path, found: "no such file", expected: "JSON lines with questions")
     }
-    return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+    // Empty lines count, so that numbers are those of an editor. Words in JSON may hold other line breaks
+    // than these.
+    return String(decoding: data, as: UTF8.self)
+      .split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init)
   }
 
-  private func server(rows: Int, trainingRows: Int, spent: Int, _ random: RandomSource) throws
-    -> any QueryServer
-  {
+  /// T and σ, as shares of the range.
+  private func scales(rows: Int) -> (threshold: Double, sigma: Double) {
     let unit = 1 / Double(rows).squareRoot()
+    return (threshold ?? 4 * unit, sigma ?? (noise == .laplace ? unit / 4 : unit))
+  }
+
+  /// The mechanism with all that its guarantee depends on, for the log.
+  private func described(rows: Int) -> String {
+    let (threshold, sigma) = scales(rows: rows)
+    let options =
+      switch mechanism {
+      case .means: ""
+      case .thresholdout:
+        ", threshold \(threshold), sigma \(sigma), noise \(noise.rawValue), budget \(budget)"
+      case .guess: ", threshold \(threshold), epsilon \(epsilon), budget \(budget)"
+      }
+    return mechanism.rawValue + options
+  }
+
+  private func server(rows: Int, trainingRows: Int, after earlier: ServedCount, _ random: RandomSource)
+    throws -> any QueryServer
+  {
+    let (threshold, sigma) = scales(rows: rows)
     switch mechanism {
     case .means: return EmpiricalMeans(rows: rows)
     case .thresholdout:
       return try Thresholdout(
-        rows: rows, trainingRows: trainingRows, threshold: threshold ?? 4 * unit,
-        deviation: sigma ?? (noise == .laplace ? unit / 4 : unit),
-        budget: max(0, budget - spent), noise: noise, random: random)
+        rows: rows, trainingRows: trainingRows, threshold: threshold, deviation: sigma, budget: budget,
+        noise: noise, after: earlier, random: random)
     case .guess:
-      guard budget > spent else {
-        throw StatisticsError(
-          .noAnswer, "the budget", found: "all \(budget) corrections used in earlier runs",
-          expected: "a budget that is left")
-      }
       return try GuessAndCheck(
-        rows: rows, corrections: budget - spent, threshold: threshold ?? 4 * unit,
-        epsilons: (epsilon / 4, epsilon / 2, epsilon / 4), random: random)
-    }
-  }
-}
-
-/// What questions may be about.
-struct HoldoutTables {
-  let train: DataTable
-  let holdout: DataTable
-  let label: String?
-
-  /// - Throws: `StatisticsError` with the line's number.
-  func query(_ line: String, number: Int) throws(StatisticsError) -> StatisticalQuery {
-    let place = "question \(number)"
-    guard let object = (try? JSONSerialization.jsonObject(with: Data(line.utf8))) as? [String: Any] else {
-      throw StatisticsError(
-        .badData, place, found: "no JSON object", expected: #"such as {"metric": "mean", "holdout": […]}"#)
-    }
-    let metric = object["metric"] as? String ?? ""
-    let name = object["name"] as? String ?? metric
-    var range = 0.0...1.0
-    if let ends = object["range"] {
-      guard let ends = ends as? [Double], ends.count == 2, ends[0] < ends[1] else {
-        throw StatisticsError(
-          .badData, place, found: "a range that is none", expected: "two numbers, the lower first")
-      }
-      range = ends[0]...ends[1]
-    }
-    func clipped(_ values: [Double]) -> [Double] {
-      values.map { min(range.upperBound, max(range.lowerBound, $0)) }
-    }
-    func both(_ f: (DataTable, String) throws(StatisticsError) -> [Double]) throws(StatisticsError)
-      -> StatisticalQuery
-    {
-      StatisticalQuery(name, values: try f(holdout, "holdout"), training: try f(train, "train"), range: range)
-    }
-    func given(_ key: String, _ table: DataTable) throws(StatisticsError) -> [Double] {
-      guard let values = object[key] as? [Double] else {
-        throw StatisticsError(
-          .badData, "\(place), \(key)", found: object[key] == nil ? "nothing" : "something else than numbers",
-          expected: "\(table.rowCount) numbers, one a row")
-      }
-      guard values.count == table.rowCount else {
-        throw StatisticsError(
-          .badData, "\(place), \(key)", found: "\(values.count) values",
-          expected: "\(table.rowCount), one a row")
-      }
-      return values
-    }
-    func labels(_ table: DataTable) throws(StatisticsError) -> [Double] {
-      guard let label else {
-        throw StatisticsError(
-          .option, place, found: "the metric \(metric) without a label", expected: "--label with a column")
-      }
-      return try table.numbers(label)
-    }
-    switch metric {
-    case "mean": return try both { (table, key) throws(StatisticsError) in try given(key, table) }
-    case "accuracy":
-      return try both { (table, key) throws(StatisticsError) in
-        zip(try given(key, table), try labels(table)).map { $0 == $1 ? 1 : 0 }
-      }
-    case "squared-error":
-      return try both { (table, key) throws(StatisticsError) in
-        clipped(zip(try given(key, table), try labels(table)).map { ($0 - $1) * ($0 - $1) })
-      }
-    case "log-loss":
-      return try both { (table, key) throws(StatisticsError) in
-        clipped(
-          zip(try given(key, table), try labels(table)).map { p, y in
-            -log(min(1, max(1e-15, y == 1 ? p : 1 - p)))
-          })
-      }
-    case "column":
-      guard let column = object["column"] as? String, let limit = object["above"] as? Double else {
-        throw StatisticsError(
-          .badData, place, found: "no column and limit", expected: #""column": a name, "above": a number"#)
-      }
-      return try both { (table, _) throws(StatisticsError) in
-        try table.numbers(column).map { $0 > limit ? 1 : 0 }
-      }
-    case "product":
-      guard let columns = object["columns"] as? [String], columns.count == 2 else {
-        throw StatisticsError(.badData, place, found: "no two columns", expected: #""columns": two names"#)
-      }
-      return try both { (table, _) throws(StatisticsError) in
-        clipped(zip(try table.numbers(columns[0]), try table.numbers(columns[1])).map { $0 * $1 })
-      }
-    default:
-      throw StatisticsError(
-        .badData, place, found: "the metric \"\(metric)\"",
-        expected: "mean, accuracy, squared-error, log-loss, column or product")
+        rows: rows, corrections: budget, threshold: threshold,
+        epsilons: (epsilon / 4, epsilon / 2, epsilon / 4), after: earlier, random: random)
     }
   }
 }

@@ -21,6 +21,8 @@ struct AdaptiveDataAnalysisTests {
       try abs(OverfittingAttack(rows: 11, features: 7, noise: .gaussian, deviation: 1e9).exactAccuracy - 0.5)
         < 1e-6)
     #expect(message { _ = try OverfittingAttack(rows: 10, features: 7) }.contains("odd numbers"))
+    #expect(
+      message { _ = try OverfittingAttack(rows: 11, features: 7, deviation: 0.1) }.contains("without a law"))
   }
 
   @Test("noise has the scale it is given", arguments: PrivacyNoise.allCases)
@@ -83,7 +85,7 @@ struct AdaptiveDataAnalysisTests {
       .contains("more than twice the noise"))
   }
 
-  @Test("questions of other shapes and ranges are refused with row and number")
+  @Test("questions of other shapes and ranges are refused, without a row or a value of what is kept back")
   func bad() throws {
     var server = EmpiricalMeans(rows: 3)
     #expect(
@@ -91,13 +93,22 @@ struct AdaptiveDataAnalysisTests {
         == "auc: found 2 values, expected 3, one a row")
     #expect(
       message { _ = try server.answer(.init("loss", values: [0, .nan, 1])) }
-        == "loss, row 2: found nan, expected values in 0.0…1.0; clip them, or name a wider range")
+        == "loss: found values outside the range on the records kept back, expected values in 0.0…1.0; clip them, or name a wider range"
+    )
     #expect(try server.answer(.init(values: [-2, 2, 0], range: -2...2)).value == 0)
+    // Far from 0 plain sums round by an eighth of this range.
+    let far = StatisticalQuery(
+      values: (0..<1000).map { 1e15 + ($0 % 4 == 0 ? 1 : 0) }, range: 1e15...(1e15 + 1))
+    var many = EmpiricalMeans(rows: 1000)
+    #expect(try many.answer(far).value == 1e15 + 0.25)
     var holdout = try Thresholdout(
       rows: 3, trainingRows: 1, threshold: 0.1, deviation: 0, random: RandomSource(seed: 3))
     #expect(
       message { _ = try holdout.answer(.init("m", values: [0, 0, 0])) }.contains(
         "no values on the training rows"))
+    #expect(
+      message { _ = try holdout.answer(.init("m", values: [0, 0, 0], training: [7])) }.contains(
+        "m, training row 1: found 7.0"))
     #expect(
       message {
         _ = try PrivateMultiplicativeWeights(
@@ -124,6 +135,25 @@ struct AdaptiveDataAnalysisTests {
     }
     #expect(server.updates > 0 && Double(server.updates) <= start / 0.02)
     #expect(abs(server.distribution.reduce(0, +) - 1) < 1e-9)
+  }
+
+  @Test("noisy multiplicative weights pay for comparisons and answers, and stop with the last update")
+  func noisyWeights() throws {
+    let records = [Int](repeating: 3, count: 10_000)
+    var server = try PrivateMultiplicativeWeights(
+      records: records, universe: 4, threshold: 0.1, scale: 0.001, limit: 2, random: RandomSource(seed: 8))
+    // 1/(nb) for the threshold, twice that for each update.
+    #expect(abs((server.epsilon ?? 0) - 0.5) < 1e-12)
+    let (hit, all) = ([0.0, 0, 0, 1], [1.0, 1, 1, 1])
+    #expect(try server.answer(all).source == .synthetic)
+    for _ in 0..<2 {
+      let answer = try server.answer(hit)
+      #expect(answer.source == .holdout && answer.value != 1 && abs(answer.value - 1) < 0.02)
+    }
+    #expect(message { _ = try server.answer(all) }.contains("all 2 updates used after 3 queries"))
+    let exact = try PrivateMultiplicativeWeights(
+      records: records, universe: 4, threshold: 0.1, random: RandomSource(seed: 8))
+    #expect(exact.epsilon == nil)
   }
 
   @Test("guess and check is free while guesses are right")
@@ -191,18 +221,72 @@ struct AdaptiveDataAnalysisTests {
   func chain() throws {
     let folder = try TemporaryFolder()
     let file = folder.url.appendingPathComponent("log.jsonl")
-    var kept = try HoldoutLog(file)
+    let holdout = try folder.file("kept.csv", "x\n1\n")
+    func log() throws -> HoldoutLog { try HoldoutLog(file, holdout: holdout, mechanism: "means") }
+    var kept = try log()
     for value in [0.5, 0.25, 0.75] {
       try kept.append("accuracy", QueryAnswer(value: value, source: .holdout, budgetLeft: 3))
     }
-    #expect(try HoldoutLog(file).entries == kept.entries)
+    #expect(try log().entries == kept.entries)
     let text = try String(contentsOf: file, encoding: .utf8)
     try text.replacing("0.25", with: "0.26").write(to: file, atomically: true, encoding: .utf8)
     #expect(
-      message { _ = try HoldoutLog(file) }.contains("log.jsonl:2: found an entry whose hash does not follow"))
+      message { _ = try log() }.contains("log.jsonl:3: found an entry whose hash does not follow"))
     try text.split(separator: "\n").dropFirst().joined(separator: "\n")
       .write(to: file, atomically: true, encoding: .utf8)
-    #expect(message { _ = try HoldoutLog(file) }.contains("log.jsonl:1"))
+    #expect(message { _ = try log() }.contains("log.jsonl:1: found no first line"))
+    try Data().write(to: file)
+    #expect(message { _ = try log() }.contains("log.jsonl:1: found no first line"))
+    let place = folder.url
+    #expect(message { _ = try HoldoutLog(place, holdout: holdout, mechanism: "means") }.contains("a folder"))
+  }
+
+  @Test("a log belongs to one holdout and one mechanism, and knows what each run has spent")
+  func earlierRuns() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.url.appendingPathComponent("log.jsonl")
+    let (one, other) = (try folder.file("one.csv", "x\n1\n"), try folder.file("other.csv", "x\n2\n"))
+    let runs: [[QueryAnswer.Source]] = [[.training, .holdout], [], [.holdout, .training]]
+    for run in runs {
+      var log = try HoldoutLog(file, holdout: one, mechanism: "guess, budget 3")
+      for source in run { try log.append("line\nbreak", QueryAnswer(value: 0.5, source: source)) }
+    }
+    var spent = ServedCount()
+    // A run that says nothing spends nothing.
+    (spent.queries, spent.dear, spent.runs, spent.brokenOff) = (4, 2, 2, 1)
+    #expect(try HoldoutLog(file, holdout: one, mechanism: "guess, budget 3").earlier == spent)
+    #expect(
+      message { _ = try HoldoutLog(file, holdout: other, mechanism: "guess, budget 3") }.contains(
+        "another holdout"))
+    #expect(
+      message { _ = try HoldoutLog(file, holdout: one, mechanism: "guess, budget 9") }.contains(
+        "found the log of guess, budget 3, expected guess, budget 9"))
+  }
+
+  @Test("a restart goes on with what is left, less what its new threshold costs")
+  func restarts() throws {
+    let right = StatisticalQuery(values: [0, 1, 0, 1], training: [0.5, 0.5])
+    var spent = ServedCount()
+    (spent.queries, spent.dear, spent.runs, spent.brokenOff) = (9, 2, 2, 1)
+    for (noise, left) in [(PrivacyNoise.laplace, 1), (PrivacyNoise.gaussian, 2)] {
+      var server = try Thresholdout(
+        rows: 4, trainingRows: 2, threshold: 0.2, deviation: 0, budget: 4, noise: noise, after: spent,
+        random: RandomSource(seed: 3))
+      #expect(try server.answer(right).budgetLeft == left)
+    }
+    // Two more thresholds at ε₁ = 1 of six corrections at (2 + 1)/6 each: two are left of six, and used.
+    func guess(_ runs: Int) throws -> GuessAndCheck {
+      spent.runs = runs
+      return try GuessAndCheck(
+        rows: 1_000_000, corrections: 6, threshold: 0.2, epsilons: (1, 2, 1), after: spent,
+        random: RandomSource(seed: 3))
+    }
+    let values = (0..<1_000_000).map { Double($0 % 2) }
+    let free = StatisticalQuery(values: values, training: [0.5])
+    var (first, second) = (try guess(1), try guess(2))
+    #expect(try first.answer(free).budgetLeft == 2)
+    #expect(
+      message { _ = try second.answer(free) }.contains("all 6 corrections, with those that restarts cost,"))
   }
 
   @Test("the best candidate is chosen by answers, ties to the first")

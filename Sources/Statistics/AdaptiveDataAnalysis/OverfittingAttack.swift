@@ -24,6 +24,11 @@ public struct OverfittingAttack: Sendable, Hashable {
     guard deviation >= 0, deviation.isFinite, noise == nil || deviation > 0 else {
       throw StatisticsError(.option, "the noise", found: "\(deviation)", expected: "a deviation above 0")
     }
+    guard noise != nil || deviation == 0 else {
+      throw StatisticsError(
+        .option, "the noise", found: "a deviation of \(deviation) without a law",
+        expected: "laplace or gaussian")
+    }
     (self.rows, self.features, self.noise, self.deviation) = (rows, features, noise, deviation)
   }
 
@@ -42,6 +47,10 @@ public struct OverfittingAttack: Sendable, Hashable {
     let half = Double(features + 1) / 2
     return regularizedIncompleteBeta(half, half, (1 + mean) / 2)
   }
+
+  /// The most memory that ``simulate(using:)`` takes at once: signs as integers while they are drawn, and
+  /// four copies as numbers of single precision.
+  public var bytes: Double { 24 * Double(rows) * Double(features) }
 
   /// One run: the accuracy on the sample and on as many fresh records.
   public func simulate(using random: inout RandomSource) -> (sample: Double, fresh: Double) {

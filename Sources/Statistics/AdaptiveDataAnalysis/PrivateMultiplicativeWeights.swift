@@ -8,9 +8,10 @@ import Torch
 /// Source: Hardt & Rothblum 2010, as used by Dwork et al. 2015 (arXiv 1411.2664). Cost: one pass over the universe a
 /// question.
 public struct PrivateMultiplicativeWeights: Sendable {
-  /// T: how far the synthetic answer may be from the noisy one.
+  /// T: how far the synthetic answer may be from the records', but for noise.
   public let threshold: Double
-  /// b of the Laplace noise on means of the records; 0 for none.
+  /// b of the Laplace noise, 0 for none: b on the threshold, once, 2b on comparisons and b, drawn afresh, on
+  /// answers from the records.
   public let scale: Double
   /// η.
   public let rate: Double
@@ -20,6 +21,8 @@ public struct PrivateMultiplicativeWeights: Sendable {
   public private(set) var updates = 0
   /// h: the records' distribution.
   private let histogram: [Double]
+  private let rows: Int
+  private let noisyThreshold: Double
   /// log D.
   private var logWeights: [Double]
   private var served = ServedCount()
@@ -48,7 +51,7 @@ public struct PrivateMultiplicativeWeights: Sendable {
       throw StatisticsError(
         .badData, "record \(bad + 1)", found: "the point \(records[bad])", expected: "0 to \(universe - 1)")
     }
-    guard threshold > 0, threshold < 1, scale >= 0 else {
+    guard threshold > 0, threshold < 1, scale >= 0, scale.isFinite else {
       throw StatisticsError(
         .option, "the threshold", found: "\(threshold) with noise of \(scale)",
         expected: "in (0, 1), noise of at least 0")
@@ -59,7 +62,15 @@ public struct PrivateMultiplicativeWeights: Sendable {
     logWeights = [Double](repeating: -.log(Double(universe)), count: universe)
     (self.threshold, self.scale, self.rate) = (threshold, scale, rate ?? 4 * threshold)
     self.limit = limit ?? Int((.log(Double(universe)) / (2 * threshold * threshold)).rounded(.up))
-    self.random = random
+    (self.random, rows) = (random, records.count)
+    noisyThreshold =
+      threshold + (scale > 0 ? PrivacyNoise.laplace.draw(scale, using: &self.random) : 0)
+  }
+
+  /// ε of all questions together: the threshold, and a comparison and an answer for every update, by sparse
+  /// vectors; `nil` without noise.
+  public var epsilon: Double? {
+    scale > 0 ? (1 + 2 * Double(limit)) / (Double(rows) * scale) : nil
   }
 
   /// D: what is believed of the population.
@@ -71,7 +82,8 @@ public struct PrivateMultiplicativeWeights: Sendable {
   }
 
   /// The answer to the mean of φ over points of the universe, φ in [0, 1].
-  /// - Throws: ``StatisticsError``: values that do not fit, or no update left.
+  /// - Throws: ``StatisticsError``: values that do not fit, or no update left. With noise nothing is answered
+  ///   after the last update, as comparisons would have to be paid for; without, what needs no update still is.
   public mutating func answer(_ phi: [Double]) throws(StatisticsError) -> QueryAnswer {
     guard phi.count == histogram.count else {
       throw StatisticsError(
@@ -82,15 +94,18 @@ public struct PrivateMultiplicativeWeights: Sendable {
       throw StatisticsError(
         .badData, "the query, point \(place)", found: "\(phi[place])", expected: "values in [0, 1]")
     }
+    guard scale == 0 || updates < limit else { throw served.exhausted("updates", limit) }
     served.queries += 1
-    let noise = scale > 0 ? PrivacyNoise.laplace.draw(scale, using: &random) : 0
-    let seen = zip(histogram, phi).reduce(0) { $0 + $1.0 * $1.1 } + noise
+    let mean = zip(histogram, phi).reduce(0) { $0 + $1.0 * $1.1 }
     let believed = zip(logWeights, phi).reduce(0) { $0 + ($1.1 == 0 ? 0 : .exp($1.0) * $1.1) }
-    guard abs(seen - believed) > threshold else {
+    let wobble = scale > 0 ? PrivacyNoise.laplace.draw(2 * scale, using: &random) : 0
+    guard abs(mean - believed) + wobble > noisyThreshold else {
       return QueryAnswer(value: believed, source: .synthetic, budgetLeft: limit - updates)
     }
     guard updates < limit else { throw served.exhausted("updates", limit) }
     updates += 1
+    // Not the noise of the comparison: what passed it is biased, and no more private.
+    let seen = mean + (scale > 0 ? PrivacyNoise.laplace.draw(scale, using: &random) : 0)
     let step = seen > believed ? rate : -rate
     for point in phi.indices { logWeights[point] += step * phi[point] }
     let total = logSumExp(logWeights)

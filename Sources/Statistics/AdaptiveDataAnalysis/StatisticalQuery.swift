@@ -30,14 +30,18 @@ public struct StatisticalQuery: Sendable, Hashable {
   var width: Double { range.upperBound - range.lowerBound }
 
   /// Mean over the records kept back, as a share of the range: what every mechanism works on.
+  ///
+  /// Every value is made a share of its own: in a range far from 0 a plain sum rounds by as much as the range is
+  /// wide, in ways that one record can change and no noise hides.
   func share(_ values: [Double]) -> Double {
-    (values.reduce(0, +) / Double(values.count) - range.lowerBound) / width
+    values.reduce(0) { $0 + ($1 - range.lowerBound) / width } / Double(values.count)
   }
 
   /// A share of the range in φ's own units.
   func scaled(_ share: Double) -> Double { range.lowerBound + share * width }
 
-  /// - Throws: ``StatisticsError``: values outside the range, NaN, another number of rows.
+  /// - Throws: ``StatisticsError``: values outside the range, NaN, another number of rows. Of the records kept
+  ///   back no row and no value is named: who chooses the range could read them off.
   func check(rows: Int, trainingRows: Int?) throws(StatisticsError) {
     guard width > 0, width.isFinite else {
       throw StatisticsError(
@@ -45,6 +49,12 @@ public struct StatisticalQuery: Sendable, Hashable {
         expected: "a finite range with a width")
     }
     try check(values, rows, "")
+    // NaN is in no range.
+    guard values.allSatisfy({ range.contains($0) }) else {
+      throw StatisticsError(
+        .badData, name, found: "values outside the range on the records kept back", expected: bounds,
+        advice: Self.wayOut)
+    }
     guard let trainingRows else { return }
     guard let training else {
       throw StatisticsError(
@@ -52,19 +62,20 @@ public struct StatisticalQuery: Sendable, Hashable {
         expected: "\(trainingRows), beside those held out")
     }
     try check(training, trainingRows, "training ")
+    if let row = training.firstIndex(where: { !range.contains($0) }) {
+      throw StatisticsError(
+        .badData, "\(name), training row \(row + 1)", found: "\(training[row])", expected: bounds,
+        advice: Self.wayOut)
+    }
   }
+
+  private var bounds: String { "values in \(range.lowerBound)…\(range.upperBound)" }
+  private static let wayOut = "clip them, or name a wider range"
 
   private func check(_ values: [Double], _ rows: Int, _ what: String) throws(StatisticsError) {
     guard values.count == rows else {
       throw StatisticsError(
         .badData, name, found: "\(values.count) \(what)values", expected: "\(rows), one a row")
-    }
-    // NaN is in no range.
-    if let row = values.firstIndex(where: { !range.contains($0) }) {
-      throw StatisticsError(
-        .badData, "\(name), \(what)row \(row + 1)", found: "\(values[row])",
-        expected: "values in \(range.lowerBound)…\(range.upperBound)",
-        advice: "clip them, or name a wider range")
     }
   }
 }
@@ -104,10 +115,18 @@ extension QueryServer {
   public func errorBar(queries: Int, beta: Double) -> Double? { nil }
 }
 
-/// What has been served, for refusals.
-struct ServedCount: Sendable, Hashable {
-  var queries = 0
-  var dear = 0
+/// What has been served: for refusals, and for a mechanism that goes on where earlier runs stopped.
+public struct ServedCount: Sendable, Hashable {
+  public var queries = 0
+  /// Answers of the dear kind.
+  public var dear = 0
+  /// Earlier runs that answered.
+  public var runs = 0
+  /// Those whose last answer was not a dear one: they leave a noisy threshold behind that nobody knows any
+  /// more.
+  public var brokenOff = 0
+
+  public init() {}
 
   func exhausted(_ what: String, _ limit: Int) -> StatisticsError {
     StatisticsError(

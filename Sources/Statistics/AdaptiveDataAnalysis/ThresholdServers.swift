@@ -1,6 +1,11 @@
 import RealModule
 import Torch
 
+/// What refusals call corrections.
+private func correctionsName(restarts: Bool) -> String {
+  restarts ? "corrections, with those that restarts cost," : "corrections"
+}
+
 /// Thresholdout, the reusable holdout: answers from the training records while these agree with the holdout, and pays from a
 /// budget where they do not.
 ///
@@ -23,10 +28,12 @@ public struct Thresholdout: QueryServer {
   private let limit: Int
   private var random: RandomSource
 
+  /// - Parameter earlier: what earlier runs have spent of the same budget. One that was broken off takes a
+  ///   correction: its noisy threshold is lost, and the new one reveals as much again.
   /// - Throws: ``StatisticsError``: a threshold of no more than 2σ decides by noise alone.
   public init(
     rows: Int, trainingRows: Int, threshold: Double, deviation: Double, budget: Int? = nil,
-    noise: PrivacyNoise = .laplace, random: RandomSource
+    noise: PrivacyNoise = .laplace, after earlier: ServedCount = ServedCount(), random: RandomSource
   ) throws(StatisticsError) {
     guard deviation >= 0, deviation.isFinite, threshold > 2 * deviation else {
       throw StatisticsError(
@@ -39,8 +46,9 @@ public struct Thresholdout: QueryServer {
     (self.rows, self.trainingRows, self.threshold, self.deviation) = (
       rows, trainingRows, threshold, deviation
     )
-    (self.noise, self.budget, limit) = (noise, budget, budget ?? 0)
-    self.random = random
+    let spent = earlier.dear + (noise == .laplace ? earlier.brokenOff : 0)
+    (self.noise, self.budget, limit) = (noise, budget.map { max(0, $0 - spent) }, budget ?? 0)
+    (self.random, served) = (random, earlier)
     noisyThreshold = threshold
     noisyThreshold = drawnThreshold()
   }
@@ -51,7 +59,9 @@ public struct Thresholdout: QueryServer {
 
   public mutating func answer(_ query: StatisticalQuery) throws(StatisticsError) -> QueryAnswer {
     try query.check(rows: rows, trainingRows: trainingRows)
-    if let budget, budget < 1 { throw served.exhausted("corrections", limit) }
+    if let budget, budget < 1 {
+      throw served.exhausted(correctionsName(restarts: served.brokenOff > 0), limit)
+    }
     served.queries += 1
     let (held, seen) = (query.share(query.values), query.share(query.training ?? []))
     let wobble = noise.draw(noise == .laplace ? 4 * deviation : deviation, using: &random)
@@ -84,7 +94,7 @@ public struct Thresholdout: QueryServer {
 }
 
 /// Guess and check by the sparse vector technique: the analyst says what the answer should be; agreement is free, and a
-/// correction is paid for. (ε₁ + ε₂ + ε₃)-differentially private over all questions.
+/// correction is paid for. (ε₁ + ε₂ + ε₃)-differentially private over all questions, and over all runs.
 ///
 /// The noise on comparisons grows with the number of corrections, and corrections are drawn afresh: variants without that
 /// are not private.
@@ -94,6 +104,8 @@ public struct GuessAndCheck: QueryServer {
   public let epsilons: (threshold: Double, comparisons: Double, corrections: Double)
   public let corrections: Int
   private let rows: Int
+  /// c, less what the thresholds of restarts cost.
+  private let limit: Int
   private let noisyThreshold: Double
   private var served = ServedCount()
   private var random: RandomSource
@@ -101,22 +113,26 @@ public struct GuessAndCheck: QueryServer {
   /// - Parameters:
   ///   - corrections: c, after which it stops.
   ///   - threshold: T as a share of the range.
+  ///   - earlier: what earlier runs have spent of the same ε. Each of them drew a threshold for ε₁, and so does
+  ///     this one: ε₁ more for every run after the first comes off ε₂ + ε₃, as corrections at (ε₂ + ε₃)/c each.
   public init(
     rows: Int, corrections: Int, threshold: Double,
     epsilons: (threshold: Double, comparisons: Double, corrections: Double),
-    random: RandomSource
+    after earlier: ServedCount = ServedCount(), random: RandomSource
   ) throws(StatisticsError) {
-    guard corrections >= 1, threshold > 0, epsilons.threshold > 0, epsilons.comparisons > 0,
-      epsilons.corrections > 0
-    else {
+    let parts = [epsilons.threshold, epsilons.comparisons, epsilons.corrections]
+    guard corrections >= 1, threshold > 0, parts.allSatisfy({ $0 > 0 && $0.isFinite }) else {
       throw StatisticsError(
         .option, "guess and check",
         found:
           "\(corrections) corrections, the threshold \(threshold), ε of \(epsilons.threshold), \(epsilons.comparisons), \(epsilons.corrections)",
-        expected: "at least 1 correction, all else above 0")
+        expected: "at least 1 correction, all else finite and above 0")
     }
     (self.rows, self.corrections, self.threshold, self.epsilons) = (rows, corrections, threshold, epsilons)
-    self.random = random
+    (self.random, served) = (random, earlier)
+    let price = (epsilons.comparisons + epsilons.corrections) / Double(corrections)
+    let lost = (Double(earlier.runs) * epsilons.threshold / price).rounded(.up)
+    limit = lost < Double(corrections) ? corrections - Int(lost) : 0
     noisyThreshold =
       threshold + PrivacyNoise.laplace.draw(1 / (Double(rows) * epsilons.threshold), using: &self.random)
   }
@@ -127,7 +143,8 @@ public struct GuessAndCheck: QueryServer {
     let c = Double(corrections)
     let epsilon = epsilons.threshold + epsilons.comparisons + epsilons.corrections
     let agreement =
-      threshold + sensitivity / epsilons.threshold * Double.log(3 / beta)
+      // A threshold a run.
+      threshold + sensitivity / epsilons.threshold * Double.log(3 * Double(served.runs + 1) / beta)
       + 2 * c * sensitivity / epsilons.comparisons * .log(3 * Double(queries) / beta)
     let correction = c * sensitivity / epsilons.corrections * Double.log(6 * c / beta)
     return TransferTheorem.populationError(rows: rows, epsilon: epsilon, queries: queries, beta: beta / 2)
@@ -137,7 +154,9 @@ public struct GuessAndCheck: QueryServer {
   /// The guess is the mean of the query's training values, which may be a single number.
   public mutating func answer(_ query: StatisticalQuery) throws(StatisticsError) -> QueryAnswer {
     try query.check(rows: rows, trainingRows: query.training?.count ?? 1)
-    guard served.dear < corrections else { throw served.exhausted("corrections", corrections) }
+    guard served.dear < limit else {
+      throw served.exhausted(correctionsName(restarts: served.runs > 0), corrections)
+    }
     served.queries += 1
     let (held, guess) = (query.share(query.values), query.share(query.training ?? []))
     let sensitivity = 1 / Double(rows)
@@ -146,11 +165,11 @@ public struct GuessAndCheck: QueryServer {
       abs(held - guess)
       + PrivacyNoise.laplace.draw(2 * c * sensitivity / epsilons.comparisons, using: &random)
     guard comparison >= noisyThreshold else {
-      return QueryAnswer(value: query.scaled(guess), source: .training, budgetLeft: corrections - served.dear)
+      return QueryAnswer(value: query.scaled(guess), source: .training, budgetLeft: limit - served.dear)
     }
     served.dear += 1
     let share = held + PrivacyNoise.laplace.draw(c * sensitivity / epsilons.corrections, using: &random)
-    return QueryAnswer(value: query.scaled(share), source: .holdout, budgetLeft: corrections - served.dear)
+    return QueryAnswer(value: query.scaled(share), source: .holdout, budgetLeft: limit - served.dear)
   }
 }
 

@@ -54,7 +54,7 @@ package struct SHA256 {
   }
 
   /// The digest of a file and its size, read in pieces; nil where it cannot be read.
-  static func digest(of url: URL) -> (digest: String, size: Int)? {
+  package static func digest(of url: URL) -> (digest: String, size: Int)? {
     guard let file = try? FileHandle(forReadingFrom: url) else { return nil }
     defer { try? file.close() }
     var hash = SHA256()
