@@ -24,7 +24,8 @@ struct MultipleExpectationsTests {
       let truth = exp(Double(m) + 0.5)
       #expect(abs(estimate.value - truth) < 5 * estimate.standardError + 1e-9)
       #expect(estimate.standardError / truth < 0.01)
-      #expect(found.gains[m] > 50)
+      // At least half of the draws are the final sample's, which is what the error comes from.
+      #expect(found.gains[m] > 25)
     }
     #expect(abs(found.shares.reduce(0, +) - 1) < 1e-9)
   }

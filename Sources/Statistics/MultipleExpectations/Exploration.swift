@@ -121,9 +121,10 @@ struct Exploration {
       let own = balance.laws.expand(v.shape)
       v = Tensor.where(Tensor(sums).unsqueeze(1) .> 0, v, own)
     }
+    let own = random.split("law moments")
     state.components = try CrossEntropyFit.densities(
-      points.x, v / v.sum(1, keep: true), options.family, ridge: 1e-6, law: LawMoments(of: laws),
-      using: &random)
+      points.x, v / v.sum(1, keep: true), options.family, ridge: 1e-6,
+      law: LawMoments(of: laws, random: own), using: &random)
     evaluate(state.components)
   }
 

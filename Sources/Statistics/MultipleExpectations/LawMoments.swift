@@ -9,10 +9,10 @@ struct LawMoments {
 
   private init(mean: Tensor, variance: Tensor) { (self.mean, self.variance) = (mean, variance) }
 
-  /// By 4000 draws, which cost no run of the model. Their seed is their own, so that the study's numbers are
-  /// the same with and without them.
-  init(of laws: [MultipleExpectations.Law]) {
-    var random = RandomSource(seed: 0)
+  /// By 4000 draws, which cost no run of the model.
+  /// - Parameter random: a stream of its own, so that the study's numbers are the same with and without them.
+  init(of laws: [MultipleExpectations.Law], random: RandomSource) {
+    var random = random
     let count = max(100, 4000 / laws.count)
     let x = Tensor.concatenate(laws.map { $0.sample(count, &random) })
     mean = x.mean(0)
