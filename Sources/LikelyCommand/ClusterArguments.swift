@@ -175,7 +175,7 @@ struct ClusterMethodArguments: ParsableArguments {
     guard (1...2).contains(ends.count), let low = ends[0], let high = ends.last ?? nil, low >= 1, high >= 2,
       low <= high
     else {
-      throw ValidationError("--k \(k): a number from 2, or a range such as 2-5")
+      throw ValidationError("--k \(k): a number from 2, or a range such as 1-5")
     }
     return low...high
   }

@@ -329,7 +329,8 @@ struct EffectEstimateVerb: ParsableCommand {
       ["value": .number(estimate.value), "error": .number(estimate.standardError)]
     }
     func outcome(_ comparison: Comparison) -> JSONValue {
-      comparison.effect.map(value) ?? ["failure": comparison.failure.map { .string("\($0)") } ?? .null]
+      if let effect = comparison.effect { return value(effect) }
+      return ["failure": comparison.failure.map { .string("\($0)") } ?? .null]
     }
     func range(_ range: ClosedRange<Double>) -> JSONValue {
       .array([.number(range.lowerBound), .number(range.upperBound)])

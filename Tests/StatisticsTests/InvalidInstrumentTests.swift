@@ -150,7 +150,7 @@ struct InvalidInstrumentTests {
   func constantInPart() throws {
     let data = try Self.study(400)
     let x = data.covariates.doubles
-    // The same in all rows without the instrument, and on either side of it in others, so that it does not tell them apart.
+    // The same in all rows without the instrument, and on either side of it in others: no logistic fit separates.
     let rows = (0..<400).map { i -> [Double] in
       [x[2 * i], data.instrument[i] == 1 ? Double(i % 3) - 1 : 0]
     }
