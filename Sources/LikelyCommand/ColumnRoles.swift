@@ -1,5 +1,3 @@
-import Likely
-
 /// Refuses a column that two options name: it can have one role only.
 func checkRoles(_ roles: [(option: String, columns: [String])]) throws {
   var options: [String: String] = [:]
