@@ -12,6 +12,8 @@ struct ClusterRows {
   let x: Tensor
   /// One a row: the id column, or the line or row number.
   let identifiers: [String]
+  /// Where they are, for messages: the id, or a line or row with its number.
+  let places: [String]
   let weights: [Double]?
   let truth: (classes: [String], labels: [Int])?
 }
@@ -33,11 +35,18 @@ struct ClusterDataArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Column that names the rows; their lines if left out.", valueName: "name"))
   var id: String?
 
-  @Option(help: ArgumentHelp("Column of true labels, only compared with.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "Column of true labels, only compared with; a data set's own where left out.", valueName: "name"))
   var truth: String?
 
   /// - Parameter wanted: columns in place of the options'.
   func load(_ wanted: [String]? = nil, weights: String? = nil) throws -> ClusterRows {
+    try checkRoles([
+      ("--id", [id].compactMap(\.self)), ("--truth", [truth].compactMap(\.self)),
+      ("--weights", [weights].compactMap(\.self)), ("--columns", columns?.listed ?? []),
+    ])
+    try checkRoles([("--columns", columns?.listed ?? []), ("--drop", drop?.listed ?? [])])
     let extensions = [".npy", ".npz"]
     if extensions.contains(where: data.lowercased().hasSuffix) { return try array(wanted, weights) }
     var options = TableOptions()
@@ -48,14 +57,18 @@ struct ClusterDataArguments: ParsableArguments {
     }
     let words = Set([id, truth].compactMap(\.self))
     let table = try DataTable(contentsOf: url, words: words, options: options)
-    let apart = words.union(drop?.listed ?? []).union([weights].compactMap(\.self))
+    let label = label(options, table.names)
+    let taken = words.union(drop?.listed ?? []).union([weights].compactMap(\.self))
+    let apart = taken.union([label].compactMap(\.self))
     let names = wanted ?? columns?.listed ?? table.names.filter { !apart.contains($0) }
     guard !names.isEmpty else { throw UsageError("\(data): no column is left of \(table.names.count)") }
     guard table.rowCount > 0 else {
       throw StatisticsError(.badData, data, found: "no rows", expected: "a row for every point")
     }
     let values = try names.map { Tensor(try table.numbers($0)) }
-    let truth = try truth.map { try table.words($0) }
+    // A column that the options use otherwise is nothing to compare with.
+    let known = label.flatMap { taken.contains($0) || names.contains($0) ? nil : $0 }
+    let truth = try (truth ?? known).map { try table.words($0) }
     let identifiers = try id.map { name in
       let words = try table.words(name)
       return words.codes.map { words.levels[$0] }
@@ -63,7 +76,17 @@ struct ClusterDataArguments: ParsableArguments {
     return ClusterRows(
       source: data, columns: names, x: .stack(values, axis: 1),
       identifiers: identifiers ?? table.lines.map(String.init),
+      places: identifiers ?? table.lines.map { "line \($0)" },
       weights: try weights.map { try table.numbers($0) }, truth: truth.map { ($0.levels, $0.codes) })
+  }
+
+  /// The column that a data set of the catalogue has its classes in, which would give them away.
+  private func label(_ options: TableOptions, _ names: [String]) -> String? {
+    switch options.label {
+    case .position(let place)?: names[place < 0 ? names.count + place : place - 1]
+    case .named(let name)?, .text(let name)?: name
+    case .positions?, nil: nil
+    }
   }
 
   private func array(_ wanted: [String]?, _ weights: String?) throws -> ClusterRows {
@@ -77,14 +100,15 @@ struct ClusterDataArguments: ParsableArguments {
     let table = try NumericTable(contentsOf: URL(argument: data), options: options)
     return ClusterRows(
       source: data, columns: table.names, x: table.values,
-      identifiers: (1...table.rowCount).map(String.init), weights: nil,
+      identifiers: (1...table.rowCount).map(String.init),
+      places: (1...table.rowCount).map { "row \($0)" }, weights: nil,
       truth: table.labels.map { ($0.classes, $0.indices.integers) })
   }
 }
 
 /// How iLA-SDP runs.
 struct ClusterMethodArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("Clusters, or a range such as 2-5, of which BIC chooses.", valueName: "k"))
+  @Option(help: ArgumentHelp("Clusters, or a range such as 1-5, of which BIC chooses.", valueName: "k"))
   var k: String
 
   @Option(
@@ -148,14 +172,16 @@ struct ClusterMethodArguments: ParsableArguments {
 
   func range() throws -> ClosedRange<Int> {
     let ends = k.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-    guard (1...2).contains(ends.count), let low = ends[0], let high = ends.last ?? nil, low >= 2, low <= high
+    guard (1...2).contains(ends.count), let low = ends[0], let high = ends.last ?? nil, low >= 1, high >= 2,
+      low <= high
     else {
-      throw ValidationError("--k \(k): a number from 2, or a range such as 2-5")
+      throw ValidationError("--k \(k): a number from 2, or a range such as 1-5")
     }
     return low...high
   }
 
-  func method(_ clusters: Int) throws -> ILASDP {
+  /// - Parameter rowNames: one a row, for messages.
+  func method(_ clusters: Int, rowNames: [String]) throws -> ILASDP {
     var method = ILASDP(clusters: clusters)
     method.starts = try start.listed.map { name in
       guard let start = ILASDP.Start(rawValue: name) else {
@@ -166,6 +192,7 @@ struct ClusterMethodArguments: ParsableArguments {
       return start
     }
     guard !method.starts.isEmpty else { throw UsageError("--start: at least one name is expected") }
+    method.rowNames = rowNames
     method.covariances = ClusterCovariances(family, shrinkage: shrink)
     (method.innerTolerance, method.finalTolerance) = (innerTolerance, tolerance)
     (method.innerIterations, method.outerIterations, method.polishes) = (passes, steps, polish)

@@ -67,25 +67,33 @@ struct ClusterFit: ParsableCommand {
     let rows = try data.load(weights: weights)
     let constraints = try RowConstraints(
       rows: rows.x.size(0), weights: rows.weights, together: try pairs(together, rows),
-      apart: try pairs(apart, rows))
+      apart: try pairs(apart, rows), names: rows.places)
     let given = try startingLabels(rows)
     var fits: [ILASDPFit] = []
+    var failures: [(clusters: Int, error: StatisticsError)] = []
     for clusters in try method.range() {
-      var method = try method.method(clusters)
+      var method = try method.method(clusters, rowNames: rows.places)
       method.givenLabels = given
-      fits.append(
-        try method.fit(rows.x, constraints: constraints, names: rows.columns, using: &random) { line in
-          if !common.quiet, !json { tell("likely: K = \(clusters): \(line)") }
-        })
+      do throws(StatisticsError) {
+        fits.append(
+          try method.fit(rows.x, constraints: constraints, names: rows.columns, using: &random) { line in
+            if !common.quiet, !json { tell("likely: K = \(clusters): \(line)") }
+          })
+      } catch {
+        failures.append((clusters, error))
+      }
     }
-    let best = fits.max { $0.bayesianCriterion < $1.bayesianCriterion }!
-    let report = ClusterReport(rows: rows, fit: best, all: fits, family: method.family)
+    guard let best = fits.max(by: { $0.bayesianCriterion < $1.bayesianCriterion }) else {
+      throw failures[0].error
+    }
+    let report = ClusterReport(
+      rows: rows, fit: best, all: fits, failures: failures, family: method.family)
     report.warn()
     if let memberships {
       guard let program = best.program else {
         throw StatisticsError(
           .noAnswer, "--memberships", found: "no program of all rows", expected: "one that was solved",
-          advice: "leave --subsample out, or give more time")
+          advice: "leave --subsample out, give more time, or take more clusters than one")
       }
       try NPY.write(program.memberships, to: URL(argument: memberships))
     }
@@ -105,17 +113,22 @@ struct ClusterFit: ParsableCommand {
       throw StatisticsError(
         .badData, file, found: "\(table.names.count) columns", expected: "two, of rows that make a pair")
     }
-    let places = Dictionary(rows.identifiers.enumerated().map { ($1, $0) }) { first, _ in first }
+    let places = Dictionary(grouping: rows.identifiers.indices) { rows.identifiers[$0] }
     let columns = try table.names.map { try table.words($0) }
     return try (0..<table.rowCount).map { row in
       let ends = try columns.map { words in
         let name = words.levels[words.codes[row]]
-        guard let place = places[name] else {
+        guard let own = places[name] else {
           throw StatisticsError(
             .badData, table.place(row), found: "a row called \"\(name)\"",
             expected: data.id.map { "an entry of the column \($0)" } ?? "a line of \(rows.source)")
         }
-        return place
+        guard own.count == 1 else {
+          throw StatisticsError(
+            .badData, table.place(row), found: "\"\(name)\", which names \(own.count) rows of \(rows.source)",
+            expected: "names that are one row's", advice: "give another --id, or lines in place of names")
+        }
+        return own[0]
       }
       return (ends[0], ends[1])
     }
@@ -215,7 +228,7 @@ struct ClusterCompare: ParsableCommand {
     let rows = try data.load()
     let range = try method.range()
     guard range.count == 1 else { throw UsageError("--k \(method.k): one number is expected") }
-    let own = try method.method(range.lowerBound)
+    let own = try method.method(range.lowerBound, rowNames: rows.places)
     try own.check(rows.x, rows.columns)
     var table = ReportTable(
       title: "\(rows.x.size(0)) rows, \(range.lowerBound) clusters",
@@ -223,19 +236,32 @@ struct ClusterCompare: ParsableCommand {
         .text("method"), .number("Q", digits: 7), .text("sizes"), .number("time", unit: "s", digits: 3),
       ]
         + (rows.truth == nil ? [] : [.number("error"), .number("ARI"), .number("NMI")]))
+    var failure: StatisticsError?
     for name in methods.listed {
       var stream = random.split(name)
       let clock = ContinuousClock()
       let begin = clock.now
-      let labels: [Int]
-      if name == "ila-sdp" {
-        labels = try own.fit(rows.x, names: rows.columns, using: &stream).labels
-      } else if let baseline = ClusteringBaseline(rawValue: name) {
-        labels = try baseline.labels(rows.x, clusters: range.lowerBound, using: &stream)
-      } else {
+      let baseline = ClusteringBaseline(rawValue: name)
+      guard name == "ila-sdp" || baseline != nil else {
         throw UsageError(
           "--methods \(name): expected some of \(ClusteringBaseline.allCases.map(\.rawValue).joined(separator: ", ")), ila-sdp"
         )
+      }
+      let labels: [Int]
+      do throws(StatisticsError) {
+        labels =
+          if let baseline {
+            try baseline.labels(rows.x, clusters: range.lowerBound, using: &stream)
+          } else {
+            try own.fit(rows.x, names: rows.columns, using: &stream).labels
+          }
+      } catch {
+        // One method without labels is a finding about it, and the others' stand.
+        tell("likely: \(name): \(error)")
+        failure = error
+        let unknown = [ReportTable.Cell](repeating: .missing, count: rows.truth == nil ? 0 : 3)
+        table.append([.text(name), .missing, .text("none"), .missing] + unknown)
+        continue
       }
       let duration = (clock.now - begin).components
       let seconds = Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
@@ -253,6 +279,7 @@ struct ClusterCompare: ParsableCommand {
       }
       table.append(cells)
     }
+    if let failure, table.rows.allSatisfy({ $0[3] == .missing }) { throw failure }
     if json { print(table.json.pretty, terminator: "") } else { print(table.plainText) }
   }
 }

@@ -7,12 +7,17 @@ struct ClusterReport {
   let fit: ILASDPFit
   /// One a number of clusters.
   let all: [ILASDPFit]
+  /// Numbers of clusters without a fit, and why.
+  let failures: [(clusters: Int, error: StatisticsError)]
   let family: GaussianMixtureEstimation.Family
 
   private var agreement: ClusterAgreement? { rows.truth.map { ClusterAgreement($0.labels, fit.labels) } }
   private var sizes: [Int] { (0..<fit.clusters).map { k in fit.labels.count { $0 == k } } }
 
+  private var isRange: Bool { all.count + failures.count > 1 }
+
   func warn() {
+    for (clusters, error) in failures { tell("likely: K = \(clusters) is left out: \(error)") }
     if fit.isOutOfTime { tell("likely: out of time; these are the best labels so far") }
     if let program = fit.program, !program.isConverged {
       tell(
@@ -28,7 +33,7 @@ struct ClusterReport {
   }
 
   func show() {
-    if all.count > 1 { print(choices.plainText) }
+    if isRange { print(choices.plainText) }
     print(
       "\(rows.x.size(0)) rows, \(fit.clusters) clusters of \(sizes.map(String.init).joined(separator: ", ")) rows, \(family.rawValue) covariances"
     )
@@ -43,6 +48,8 @@ struct ClusterReport {
       if certificate.isCertified {
         print("labels are the global maximum-likelihood labels for these covariances")
       }
+    } else if fit.clusters == 1 {
+      print("bound: none is needed, as one cluster has no other labels")
     } else {
       print("bound: none, as no program saw all rows")
     }
@@ -66,6 +73,9 @@ struct ClusterReport {
         .integer(one.clusters), .number(one.logLikelihood), .number(one.bayesianCriterion),
         .text(one.clusters == fit.clusters ? "*" : ""),
       ])
+    }
+    for (clusters, _) in failures {
+      table.append([.integer(clusters), .missing, .missing, .text("failed")])
     }
     return table
   }
@@ -129,11 +139,14 @@ struct ClusterReport {
       ]
     }
     entries.append(("searches", .array(searches)))
-    if all.count > 1 {
+    if isRange {
       let choices: [JSONValue] = all.map {
         ["clusters": .integer($0.clusters), "bic": .number($0.bayesianCriterion)]
       }
-      entries.append(("choices", .array(choices)))
+      let failed: [JSONValue] = failures.map {
+        ["clusters": .integer($0.clusters), "error": .string("\($0.error)")]
+      }
+      entries += [("choices", .array(choices)), ("failures", .array(failed))]
     }
     if let agreement {
       entries += [
@@ -166,7 +179,7 @@ struct ClusterReport {
     }
     var page = HTMLReport(title: "Clusters of \(rows.source)", subtitle: "iLA-SDP, \(fit.clusters) clusters")
     page.add("Fit", [.facts(facts), .plot(scatter, name: "clusters"), .table(searches)])
-    if all.count > 1 { page.add("Choice of K", [.table(choices)]) }
+    if isRange { page.add("Choice of K", [.table(choices)]) }
     if let program = fit.program, program.memberships.size(0) == fit.clusters,
       program.memberships.size(1) == rows.x.size(0)
     {

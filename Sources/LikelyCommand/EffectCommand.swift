@@ -42,7 +42,8 @@ struct EffectEstimateVerb: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Candidates between commas: const, lin, poly:N, spline:N, or a learner: \(RegressorNames.all).",
+      "Candidates between commas: const, lin, poly:N, spline:N, or a learner: \(RegressorNames.all). "
+        + "Those of quantiles learn no means and are refused; boosted-logistic is for P(Z = 1 | x) and E[A | z, x] alone.",
       valueName: "names"))
   var learners = "lin"
 
@@ -51,7 +52,9 @@ struct EffectEstimateVerb: ParsableCommand {
       "How candidates are chosen: none (the first), minimax, mixed or smooth.", valueName: "rule"))
   var select = InvalidInstrument.Selection.minimax
 
-  @Flag(help: "Choose the learner of every nuisance function by itself, not those of the outcome together.")
+  @Flag(
+    help:
+      "Choose the learners of δ and μ by themselves, not those of the outcome together; η stays a constant.")
   var apart = false
 
   @Option(help: ArgumentHelp("Splits of the choice.", valueName: "n"))
@@ -76,7 +79,8 @@ struct EffectEstimateVerb: ParsableCommand {
   @Flag(help: "Print as JSON.")
   var json = false
 
-  @Option(help: ArgumentHelp("Folder for influence.csv and a page with plots.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder for influence.csv, choices.csv and a page with plots.", valueName: "folder"))
   var out: String?
 
   @OptionGroup var common: CommonOptions
@@ -84,6 +88,11 @@ struct EffectEstimateVerb: ParsableCommand {
   func validate() throws {
     guard bootstrap == 0 || bootstrap >= 20 else {
       throw ValidationError("--bootstrap \(bootstrap): 0, or at least 20")
+    }
+    if oneSided, let option = out != nil ? "--out" : bootstrap > 0 ? "--bootstrap" : nil {
+      throw ValidationError(
+        "--one-sided and \(option): that estimate has no learners to choose, no page and no resamples; leave one out"
+      )
     }
     guard floor > 0, floor < 0.25 else { throw ValidationError("--floor \(floor): in (0, 0.25)") }
   }
@@ -111,9 +120,9 @@ struct EffectEstimateVerb: ParsableCommand {
       ? nil
       : try estimator.bootstrap(data, candidates, resamples: bootstrap, random: random.split("bootstrap"))
         .interval
-    let others = try others(comparisons)
+    let others = others(comparisons)
     if json {
-      print(object(result, interval, others, data).pretty, terminator: "")
+      print(object(result, interval, others, data, candidates).pretty, terminator: "")
     } else {
       show(result, interval, others, candidates)
     }
@@ -123,6 +132,10 @@ struct EffectEstimateVerb: ParsableCommand {
   }
 
   private func load() throws -> InstrumentData {
+    try checkRoles([
+      ("--y", [y]), ("--a", [a]), ("--z", [z]), ("--columns", table.columns?.listed ?? []),
+    ])
+    try checkRoles([("--columns", table.columns?.listed ?? []), ("--drop", table.drop?.listed ?? [])])
     var read = try table.table()
     let used = Set([y, a, z] + (table.drop?.listed ?? []))
     let columns = table.columns?.listed ?? read.names.filter { !used.contains($0) }
@@ -136,12 +149,15 @@ struct EffectEstimateVerb: ParsableCommand {
     let coding = try DesignCoding(
       read, columns: columns, factors: Set(table.factors?.listed ?? []), references: try table.references())
     var x = try coding.matrix(of: read)
+    var names = coding.names
     let determined = Set(collinearColumns(x))
     if !determined.isEmpty {
       tell(
         "likely: \(determined.sorted().map { coding.names[$0] }.joined(separator: ", ")): constant, or determined by the columns before; left out"
       )
-      x = x.select(axis: 1, Tensor((0..<coding.names.count).filter { !determined.contains($0) }))
+      let kept = names.indices.filter { !determined.contains($0) }
+      x = x.select(axis: 1, Tensor(kept))
+      names = kept.map { coding.names[$0] }
     }
     for (name, values) in [(a, try read.numbers(a)), (z, try read.numbers(z))] {
       if let row = values.firstIndex(where: { $0 != 0 && $0 != 1 }) {
@@ -150,7 +166,8 @@ struct EffectEstimateVerb: ParsableCommand {
       }
     }
     return try InstrumentData(
-      outcome: read.numbers(y), exposure: read.numbers(a), instrument: read.numbers(z), covariates: x)
+      outcome: read.numbers(y), exposure: read.numbers(a), instrument: read.numbers(z), covariates: x,
+      names: names)
   }
 
   private func candidates() throws -> NuisanceCandidates {
@@ -170,9 +187,38 @@ struct EffectEstimateVerb: ParsableCommand {
       }
     }
     guard !all.isEmpty else { throw UsageError("--learners: at least one name is expected") }
+    for (name, learner) in zip(learners.listed, all) where Self.isOfQuantiles(learner) {
+      throw UsageError(
+        "--learners \(name): nuisance functions are means, and this learns a quantile; take lin, forest or boosted"
+      )
+    }
+    let outcomes = all.filter { !Self.isOfShares($0) }
+    guard !outcomes.isEmpty else {
+      throw UsageError(
+        "--learners \(learners): boosted-logistic learns shares, and the outcome's functions need a learner of numbers besides, such as lin"
+      )
+    }
     return apart
-      ? NuisanceCandidates(pi: all, p: all, delta: all, mu: all, eta: [.basis(.intercept)])
-      : NuisanceCandidates(all)
+      ? NuisanceCandidates(pi: all, p: all, delta: outcomes, mu: outcomes, eta: [.basis(.intercept)])
+      : NuisanceCandidates(all, outcomes: outcomes)
+  }
+
+  private static func isOfQuantiles(_ learner: NuisanceLearner) -> Bool {
+    guard case .regressor(let regressor, _) = learner else { return false }
+    switch regressor {
+    case is QuantileRegression: return true
+    case let forest as RandomForest: return forest.quantile != nil
+    case let boosting as GradientBoosting:
+      if case .quantile = boosting.loss { return true }
+      return false
+    default: return false
+    }
+  }
+
+  /// Whether all that is learnt is of 0 and 1.
+  private static func isOfShares(_ learner: NuisanceLearner) -> Bool {
+    guard case .regressor(let regressor, _) = learner else { return false }
+    return (regressor as? GradientBoosting)?.loss == .logistic
   }
 
   private func warn(_ strength: InvalidInstrument.Strength) {
@@ -191,12 +237,28 @@ struct EffectEstimateVerb: ParsableCommand {
     }
   }
 
-  private func others(_ comparisons: EffectComparisons) throws -> [(name: String, effect: Estimate)] {
+  /// An estimate on other assumptions, or why there is none.
+  private struct Comparison {
+    let name: String
+    var effect: Estimate?
+    var failure: StatisticsError?
+
+    /// A comparison that fails is no reason to withhold the effect.
+    init(_ name: String, _ estimate: () throws(StatisticsError) -> Estimate) {
+      self.name = name
+      do throws(StatisticsError) { effect = try estimate() } catch { failure = error }
+    }
+  }
+
+  private func others(_ comparisons: EffectComparisons) -> [Comparison] {
     [
-      ("difference of means", comparisons.difference), ("least squares", try comparisons.regression()),
-      ("two-stage least squares", try comparisons.twoStage()),
-      ("effect of the instrument (AIPW)", try comparisons.instrumentEffect()),
-      ("without covariates (MR GENIUS)", Estimate(comparisons.withoutCovariates, standardError: .nan)),
+      Comparison("difference of means") { comparisons.difference },
+      Comparison("least squares", comparisons.regression),
+      Comparison("two-stage least squares", comparisons.twoStage),
+      Comparison("effect of the instrument (AIPW)", comparisons.instrumentEffect),
+      Comparison("without covariates (MR GENIUS)") {
+        Estimate(comparisons.withoutCovariates, standardError: .nan)
+      },
     ]
   }
 
@@ -226,7 +288,7 @@ struct EffectEstimateVerb: ParsableCommand {
 
   private func show(
     _ result: InvalidInstrument.Result, _ interval: ClosedRange<Double>?,
-    _ others: [(name: String, effect: Estimate)],
+    _ others: [Comparison],
     _ candidates: NuisanceCandidates
   ) {
     let own = result.effect.interval()
@@ -249,41 +311,62 @@ struct EffectEstimateVerb: ParsableCommand {
       "strength |D|: smallest \(formatNumber(strength.quantiles[0], digits: 3)), 5 % \(formatNumber(strength.quantiles[1], digits: 3)), "
         + "median \(formatNumber(strength.quantiles[2], digits: 3)); below 0.05 in \(formatNumber(100 * strength.weak, digits: 3)) % of the rows; "
         + "weights are worth \(formatNumber(100 * strength.effectiveShare, digits: 3)) % of the rows")
-    for (name, effect) in others {
-      print("\(name): \(effect.standardError.isNaN ? formatNumber(effect.value) : "\(effect)")")
+    for other in others {
+      if let effect = other.effect {
+        print("\(other.name): \(effect.standardError.isNaN ? formatNumber(effect.value) : "\(effect)")")
+      } else {
+        print("\(other.name): –\(other.failure.map { " (\($0))" } ?? "")")
+      }
     }
   }
 
   private func object(
     _ result: InvalidInstrument.Result, _ interval: ClosedRange<Double>?,
-    _ others: [(name: String, effect: Estimate)],
-    _ data: InstrumentData
+    _ others: [Comparison],
+    _ data: InstrumentData, _ candidates: NuisanceCandidates
   ) -> JSONValue {
     func value(_ estimate: Estimate) -> JSONValue {
       ["value": .number(estimate.value), "error": .number(estimate.standardError)]
     }
+    func outcome(_ comparison: Comparison) -> JSONValue {
+      if let effect = comparison.effect { return value(effect) }
+      return ["failure": comparison.failure.map { .string("\($0)") } ?? .null]
+    }
+    func range(_ range: ClosedRange<Double>) -> JSONValue {
+      .array([.number(range.lowerBound), .number(range.upperBound)])
+    }
+    func learners(_ choice: NuisanceChoice) -> JSONValue {
+      [
+        "pi": .string(candidates.pi[choice.pi].name), "p": .string(candidates.p[choice.p].name),
+        "delta": .string(candidates.delta[choice.delta].name),
+        "mu": .string(candidates.mu[choice.mu].name), "eta": .string(candidates.eta[choice.eta].name),
+      ]
+    }
+    let strength: JSONValue = [
+      "quantiles": .array(result.strength.quantiles.map(JSONValue.number)),
+      "below_0.05": .number(result.strength.weak),
+      "floored": .number(result.strength.floored),
+      "effective_share": .number(result.strength.effectiveShare),
+      "changes_sign": .bool(result.strength.changesSign),
+      "pi_range": range(result.strength.propensityRange),
+    ]
+    let choices: [JSONValue] = result.table.map { candidate in
+      [
+        "learners": learners(candidate.choice), "effect": .number(candidate.effect),
+        "minimax": .number(candidate.minimax), "mixed": .number(candidate.mixed),
+      ]
+    }
     return [
       "rows": .integer(data.count), "effect": value(result.effect),
-      "bootstrap": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) } ?? .null,
-      "strength": [
-        "quantiles": .array(result.strength.quantiles.map(JSONValue.number)),
-        "below_0.05": .number(result.strength.weak),
-        "floored": .number(result.strength.floored),
-        "effective_share": .number(result.strength.effectiveShare),
-      ],
-      "others": .object(.init(uniqueKeysWithValues: others.map { ($0.name, value($0.effect)) })),
-      "choices": .array(
-        result.table.map { candidate in
-          [
-            "effect": .number(candidate.effect), "minimax": .number(candidate.minimax),
-            "mixed": .number(candidate.mixed),
-          ]
-        }),
+      "learners": learners(result.choice), "bootstrap": interval.map(range) ?? .null,
+      "sensitivity": result.sensitivity.map(range) ?? .null, "strength": strength,
+      "others": .object(.init(uniqueKeysWithValues: others.map { ($0.name, outcome($0)) })),
+      "choices": .array(choices),
     ]
   }
 
   private func write(
-    _ result: InvalidInstrument.Result, _ others: [(name: String, effect: Estimate)], _ data: InstrumentData,
+    _ result: InvalidInstrument.Result, _ others: [Comparison], _ data: InstrumentData,
     _ candidates: NuisanceCandidates, to folder: URL
   ) throws {
     var influence = ReportTable(
@@ -294,24 +377,20 @@ struct EffectEstimateVerb: ParsableCommand {
     }
     var effects = ReportTable(title: "Effects", columns: [.text("estimator"), .uncertain("effect")])
     effects.append([.text("this"), .uncertain(result.effect.value, result.effect.standardError)])
-    for (name, effect) in others {
-      effects.append([
-        .text(name),
-        effect.standardError.isNaN ? .number(effect.value) : .uncertain(effect.value, effect.standardError),
-      ])
+    for other in others {
+      let cell = other.effect.map { effect -> ReportTable.Cell in
+        effect.standardError.isNaN ? .number(effect.value) : .uncertain(effect.value, effect.standardError)
+      }
+      effects.append([.text(other.name), cell ?? .missing])
     }
-    var choices = ReportTable(
-      title: "Choices by risk",
-      columns: [.text("learners"), .number("effect"), .number("largest shift"), .number("sum of shifts")])
-    for candidate in result.table.prefix(50) {
-      choices.append([
-        .text(names(candidate.choice, candidates)), .number(candidate.effect), .number(candidate.minimax),
-        .number(candidate.mixed),
-      ])
-    }
+    // The page shows the best; the file has all.
+    let count = result.table.count
+    let shown = choices(
+      Array(result.table.prefix(50)), candidates,
+      title: count > 50 ? "The first 50 of \(count) choices by risk; choices.csv has all" : "Choices by risk")
     var page = HTMLReport(title: "Effect of \(a) on \(y)", subtitle: "\(data.count) rows, instrument \(z)")
     page.add("Effects", [.table(effects)])
-    if !result.table.isEmpty { page.add("Choice of learners", [.table(choices)]) }
+    if !result.table.isEmpty { page.add("Choice of learners", [.table(shown)]) }
     page.add(
       "Shape",
       [
@@ -323,5 +402,26 @@ struct EffectEstimateVerb: ParsableCommand {
       ])
     try page.write(to: folder)
     try writeAtomically(Data(influence.csv.utf8), to: folder.appendingPathComponent("influence.csv"))
+    guard !result.table.isEmpty else { return }
+    let all = choices(result.table, candidates, title: "choices", digits: 17)
+    try writeAtomically(Data(all.csv.utf8), to: folder.appendingPathComponent("choices.csv"))
+  }
+
+  private func choices(
+    _ candidates: [InvalidInstrument.Candidate], _ learners: NuisanceCandidates, title: String,
+    digits: Int = 4
+  ) -> ReportTable {
+    ReportTable(
+      title: title,
+      columns: [
+        .text("learners"), .number("effect", digits: digits), .number("largest shift", digits: digits),
+        .number("sum of shifts", digits: digits),
+      ],
+      rows: candidates.map { candidate in
+        [
+          .text(names(candidate.choice, learners)), .number(candidate.effect), .number(candidate.minimax),
+          .number(candidate.mixed),
+        ]
+      })
   }
 }

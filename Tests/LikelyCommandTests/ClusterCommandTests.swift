@@ -1,4 +1,5 @@
 import Foundation
+import Likely
 import Testing
 
 @Suite("likely cluster", .enabled(if: Program.isBuilt, Program.advice))
@@ -21,6 +22,16 @@ struct ClusterCommandTests {
     table().split(separator: "\n").map { line in
       line.split(separator: ",")[1...2].joined(separator: ",") + "\n"
     }.joined()
+  }
+
+  /// 30 rows that are the same, and 30 far from them.
+  static func copies() -> String {
+    var text = "x,y\n"
+    for i in 0..<60 {
+      let (u, v) = (50 + sin(Double(i) * 1.7), 50 + cos(Double(i) * 2.9))
+      text += i < 30 ? "0.1,0.3\n" : "\(u),\(v)\n"
+    }
+    return text
   }
 
   private func run(_ line: String, in folder: URL) throws -> Outcome {
@@ -77,6 +88,50 @@ struct ClusterCommandTests {
     }
   }
 
+  @Test("a K without a fit leaves the others, of which one cluster may be one")
+  func range() throws {
+    try withTemporaryFolder { folder in
+      let lone = "x,y\n1,2\n2,1\n1.5,3\n2.2,0\n9,8\n8,9\n7,9.5\n9.5,7\n"
+      try Data(lone.utf8).write(to: folder.appending(path: "lone.csv"))
+      let found = try object(try run("cluster fit --data lone.csv --k 1-9 --start ward --json", in: folder))
+      let fits = try #require(found["choices"] as? [[String: Any]])
+      let failures = try #require(found["failures"] as? [[String: Any]])
+      #expect(fits.count >= 2 && fits[0]["clusters"] as? Int == 1 && fits.count + failures.count == 9)
+      #expect((failures.last?["error"] as? String)?.contains("9 clusters of 8 rows") == true)
+      let shown = try run("cluster fit --data lone.csv --k 1-9 --start ward", in: folder)
+      #expect(shown.output.contains("failed") && shown.error.contains("K = 9 is left out"))
+    }
+  }
+
+  @Test("a comparison goes on where a method's labels have a cluster of identical rows")
+  func identicalRows() throws {
+    try withTemporaryFolder { folder in
+      try Data(Self.copies().utf8).write(to: folder.appending(path: "copies.csv"))
+      let found = try run(
+        "cluster compare --data copies.csv --k 2 --methods kmeans,em-full,ila-sdp", in: folder)
+      #expect(found.status == 0 && found.error.contains("ila-sdp: 2 clusters"), "\(found.error)")
+      #expect(found.output.contains("–") && found.output.contains("kmeans"))
+    }
+  }
+
+  static let hasIris: Bool = {
+    guard let set = try? DataCatalogue.dataSet(named: "iris") else { return false }
+    return (try? DataCatalogue.file(of: set)) != nil
+  }()
+
+  @Test("the classes of a data set are compared with, and are no column", .enabled(if: hasIris))
+  func classes() throws {
+    try withTemporaryFolder { folder in
+      let found = try object(try run("cluster fit --data data:iris --k 3 --start ward --json", in: folder))
+      let means = try #require(found["means"] as? [[Double]])
+      #expect(means.allSatisfy { $0.count == 4 } && found["adjusted_rand_index"] is Double)
+      let dropped = try object(
+        try run("cluster fit --data data:iris --drop species --k 3 --start ward --json", in: folder))
+      #expect(dropped["adjusted_rand_index"] == nil)
+      #expect(dropped["labels"] as? [Int] == found["labels"] as? [Int])
+    }
+  }
+
   @Test("the methods are compared, with the true labels where there are some")
   func compare() throws {
     try withTemporaryFolder { folder in
@@ -90,6 +145,21 @@ struct ClusterCommandTests {
   }
 
   static let mistakes: [Mistake] = [
+    Mistake(
+      "two roles", "cluster fit --data t.csv --k 2 --truth y --columns x,y", 64, "--truth", "--columns", "y"),
+    Mistake("a column twice", "cluster fit --data t.csv --k 2 --columns x,x", 64, "--columns", "twice"),
+    Mistake(
+      "dropped and used", "cluster fit --data t.csv --k 2 --columns x --drop x", 64, "--columns", "--drop"),
+    Mistake(
+      "identical rows", "cluster fit --data copies.csv --k 2 --start ward,kmeans", 65, "30 rows", "line 2",
+      "duplicates"),
+    Mistake("no fit of any", "cluster fit --data t.csv --k 9-10", 64, "9 clusters of 8 rows"),
+    Mistake(
+      "two rows of a name", "cluster fit --data named.csv --id n --k 2 --together twice.csv", 65,
+      "twice.csv:2", "\"u\"", "2 rows"),
+    Mistake(
+      "pairs that contradict", "cluster fit --data named.csv --id n --k 2 --together p.csv --apart p.csv", 64,
+      "v and w"),
     Mistake("no file", "cluster fit --data none.csv --k 2", 66, "none.csv"),
     Mistake("no column", "cluster fit --data t.csv --k 2 --columns x,q", 64, "\"q\"", "one of the"),
     Mistake("one cluster", "cluster fit --data t.csv --k 1", 64, "--k 1"),
@@ -121,6 +191,8 @@ struct ClusterCommandTests {
       func csv(_ y: (Int) -> String) -> String {
         "x,y\n" + rows.indices.map { "\(rows[$0].0),\(y($0))\n" }.joined()
       }
+      var named = "n,x,y\n"
+      for (name, row) in zip("uvwuqrst", rows) { named += "\(name),\(row.0),\(row.1)\n" }
       let files = [
         "t.csv": csv { "\(rows[$0].1)" }, "words.csv": csv { _ in "red" },
         "gap.csv": csv { $0 == 1 ? "" : "\(rows[$0].1)" },
@@ -128,6 +200,8 @@ struct ClusterCommandTests {
         "constant.csv": csv { _ in "3" }, "double.csv": csv { "\(2 * rows[$0].0)" },
         "short.csv": "cluster\n1\n2\n", "two.csv": "cluster\n1\n1\n1\n1\n2\n2\n2\n2\n",
         "same.csv": "x,y\n1,2\n1,2\n3,5\n3,5\n4,4\n4,4\n", "pair.csv": "a,b\n2,99\n", "bad.json": "{}",
+        "twice.csv": "a,b\nu,v\n", "p.csv": "a,b\nv,w\n", "copies.csv": Self.copies(),
+        "named.csv": named,
       ]
       for (name, text) in files { try Data(text.utf8).write(to: folder.appending(path: name)) }
       let outcome = try Program.run(mistake.arguments + ["--quiet"], in: folder)

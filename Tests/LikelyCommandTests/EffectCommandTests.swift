@@ -3,13 +3,14 @@ import Testing
 
 @Suite("likely effect", .enabled(if: Program.isBuilt, Program.advice))
 struct EffectCommandTests {
-  static func table(_ rows: Int = 800) -> String {
+  /// - Parameter strength: by how much more often, in percent, rows with the instrument are exposed.
+  static func table(_ rows: Int = 800, strength: Int = 40) -> String {
     var text = "age,site,z,a,y\n"
     for i in 0..<rows {
       let age = Double(i * 37 % 100) / 50 - 1
       let z = i % 2
       let hidden = i / 2 % 2
-      let a = (i * 61 % 100) < 12 + 40 * z + 6 * hidden ? 1 : 0
+      let a = (i * 61 % 100) < 12 + strength * z + 6 * hidden ? 1 : 0
       let y = Double(a) * (1 + age) + Double(z) + 2 * Double(hidden) + sin(Double(i))
       text += "\(age),\(i % 3 == 0 ? "north" : "south"),\(z),\(a),\(y)\n"
     }
@@ -37,12 +38,43 @@ struct EffectCommandTests {
       // Products of large matrices round otherwise with more threads; what is printed for people does not show it.
       let shown = try run("\(line) --threads 1", in: folder).output
       #expect(try run("\(line) --threads 2", in: folder).output == shown)
+      let choice = try #require(object["learners"] as? [String: String])
+      #expect(Set(choice.keys) == ["pi", "p", "delta", "mu", "eta"])
+      #expect((object["sensitivity"] as? [Double])?.count == 2)
+      let all = try String(contentsOf: folder.appending(path: "page/choices.csv"), encoding: .utf8)
+      #expect(all.split(separator: "\n").count == 28)
+      let shares = try run(
+        "effect estimate --data study.csv --y y --a a --z z --learners lin,boosted-logistic --json",
+        in: folder
+      ).object()
+      #expect((shares["choices"] as? [Any])?.count == 4)
       let resampled = try run("effect estimate --data study.csv --y y --a a --z z --bootstrap 20", in: folder)
       #expect(resampled.output.contains("resampled, choice and all"))
     }
   }
 
   static let mistakes: [Mistake] = [
+    Mistake("two roles", "effect estimate --data big.csv --y y --a a --z a", 64, "--a", "--z", "one role"),
+    Mistake(
+      "outcome as covariate", "effect estimate --data big.csv --y y --a a --z z --columns y,age", 64, "--y",
+      "--columns"),
+    Mistake(
+      "a learner of quantiles",
+      "effect estimate --data big.csv --y y --a a --z z --learners lin,quantile:0.5",
+      64, "quantile:0.5", "means"),
+    Mistake(
+      "a forest of quantiles", "effect estimate --data big.csv --y y --a a --z z --learners forest:0.9", 64,
+      "forest:0.9", "means"),
+    Mistake(
+      "shares alone", "effect estimate --data big.csv --y y --a a --z z --learners boosted-logistic", 64,
+      "boosted-logistic", "shares"),
+    Mistake(
+      "no relevance", "effect estimate --data weak.csv --y y --a a --z z --floor 0.1", 65, "the effect",
+      "below its floor 0.1", "variance relevance"),
+    Mistake(
+      "one-sided resamples", "effect estimate --data big.csv --y y --a a --z z --one-sided --bootstrap 20",
+      64,
+      "--one-sided", "--bootstrap"),
     Mistake("no file", "effect estimate --data none.csv --y y --a a --z z", 66, "none.csv"),
     Mistake("no column", "effect estimate --data t.csv --y w --a a --z z", 64, "\"w\"", "one of the"),
     Mistake("not binary", "effect estimate --data t.csv --y y --a x --z z", 65, "t.csv:2, x", "0 or 1"),
@@ -63,7 +95,7 @@ struct EffectCommandTests {
     try withTemporaryFolder { folder in
       let files = [
         "t.csv": "x,z,a,y\n0.5,0,1,2\n1.5,1,0,3\n0.1,0,0,1\n1.1,1,1,2\n", "gap.csv": "z,a,y\n0,1,2\n1,0,\n",
-        "big.csv": Self.table(),
+        "big.csv": Self.table(), "weak.csv": Self.table(strength: 0),
       ]
       for (name, text) in files { try Data(text.utf8).write(to: folder.appending(path: name)) }
       let outcome = try Program.run(mistake.arguments, in: folder)

@@ -45,6 +45,39 @@ struct ILASDPTests {
     #expect(abs(fit.bayesianCriterion - (2 * sum - 11 * log(60.0))) < 1e-8)
   }
 
+  @Test("a cluster of identical rows has no criterion, and where there is no other fit its rows are named")
+  func identicalRows() throws {
+    var random = RandomSource(seed: 6)
+    let cloud = random.normal([30, 2], dtype: .double)
+    let x = Tensor.concatenate([Tensor.full([30, 2], 0.1, dtype: .double), cloud + 50])
+    let labels = (0..<60).map { $0 / 30 }
+    #expect(ClusterCovariances().criterion(x, labels: labels, clusters: 2) == nil)
+    var method = ILASDP(clusters: 2)
+    method.givenLabels = labels
+    method.rowNames = (0..<60).map { "flower \($0)" }
+    let told = message { _ = try method.fit(x, using: &random) }
+    #expect(told.contains("30 rows") && told.contains("flower 0, flower 1") && told.contains("duplicates"))
+    // Copies within a cluster that spreads are harmless.
+    let harmless = Tensor.concatenate([cloud[0..<5], cloud[0..<5], cloud, cloud + 50])
+    let fit = try ILASDP(clusters: 2).fit(harmless, using: &random)
+    #expect(ClusterAgreement((0..<70).map { $0 / 40 }, fit.labels).error == 0)
+  }
+
+  @Test("one cluster has the likelihood of a single normal, and no bound")
+  func oneCluster() throws {
+    var random = RandomSource(seed: 7)
+    let (x, _) = Self.cross(7)
+    var method = ILASDP(clusters: 1)
+    method.covariances.shrinkage = 0
+    let fit = try method.fit(x, using: &random)
+    let centred = x - x.mean(0)
+    let covariance = centred.transposed.matmul(centred) / 60
+    let logDeterminant = 2 * covariance.cholesky().diagonal().log().sum().item()
+    let expected = -30 * (logDeterminant + 2 + 2 * log(2 * Double.pi))
+    #expect(abs(fit.logLikelihood - expected) < 1e-8 * abs(expected))
+    #expect(Set(fit.labels) == [0] && fit.certificate == nil)
+  }
+
   @Test("no search ends below its start")
   func monotone() throws {
     var random = RandomSource(seed: 3)

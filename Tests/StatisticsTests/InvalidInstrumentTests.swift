@@ -125,6 +125,42 @@ struct InvalidInstrumentTests {
         == found.effects)
   }
 
+  @Test("an effect over the floor of |D| in most rows is refused")
+  func floored() throws {
+    let data = try Self.study(2000)
+    var estimator = Self.plain
+    let share = try estimator.estimate(data, Self.linear, random: RandomSource(seed: 6)).strength.floored
+    #expect(share < 0.5)
+    estimator.limits.variance = 0.24
+    let told = message { _ = try estimator.estimate(data, Self.linear, random: RandomSource(seed: 6)) }
+    #expect(told.contains("below its floor 0.24") && told.contains("no variance relevance"))
+  }
+
+  @Test("learners of shares are candidates of π and p alone")
+  func shares() throws {
+    let data = try Self.study(1000)
+    let means: [NuisanceLearner] = [.basis(.linear)]
+    let found = try InvalidInstrument().estimate(
+      data, NuisanceCandidates(means + [.regressor(GradientBoosting(.logistic), .linear)], outcomes: means),
+      random: RandomSource(seed: 7))
+    #expect(found.table.count == 4 && found.effect.value.isFinite)
+  }
+
+  @Test("a covariate that is constant in the rows of a fit is named")
+  func constantInPart() throws {
+    let data = try Self.study(400)
+    let x = data.covariates.doubles
+    // The same in all rows without the instrument, and on either side of it in others: no logistic fit separates.
+    let rows = (0..<400).map { i -> [Double] in
+      [x[2 * i], data.instrument[i] == 1 ? Double(i % 3) - 1 : 0]
+    }
+    let own = try InstrumentData(
+      outcome: data.outcome, exposure: data.exposure, instrument: data.instrument,
+      covariates: Tensor(rows: rows), names: ["age", "rare"])
+    let told = message { _ = try Self.plain.estimate(own, Self.linear, random: RandomSource(seed: 8)) }
+    #expect(told.hasPrefix("rare: "), "\(told)")
+  }
+
   @Test("studies that cannot be used are refused with the value, the cell or the reason")
   func bad() throws {
     let x = Tensor.zeros([40, 1], dtype: .double)

@@ -49,9 +49,11 @@ public struct EffectComparisons: Sendable {
         return (beta[0].reshape(-1)[0].item(), variance[0][0].item())
       }), found.0.isFinite, found.1 >= 0
     else {
-      throw StatisticsError(
-        .noAnswer, "regression", found: "columns that determine each other in \(n) rows",
-        expected: "a unique fit")
+      throw data.withoutUniqueFit(
+        Array(0..<n),
+        StatisticsError(
+          .noAnswer, "regression", found: "columns that determine each other in \(n) rows",
+          expected: "a unique fit"))
     }
     return Estimate(found.0, standardError: found.1.squareRoot())
   }
@@ -134,8 +136,12 @@ public struct EffectComparisons: Sendable {
   private func outcomes(_ isIn: (Int) -> Bool) throws(StatisticsError) -> [Double] {
     let rows = (0..<data.count).filter(isIn)
     let h = design
-    return try Ridge(hasIntercept: false).fit(h.select(axis: 0, Tensor(rows)), rows.map { data.outcome[$0] })
-      .predict(h)
+    do throws(StatisticsError) {
+      return try Ridge(hasIntercept: false)
+        .fit(h.select(axis: 0, Tensor(rows)), rows.map { data.outcome[$0] }).predict(h)
+    } catch {
+      throw data.withoutUniqueFit(rows, error)
+    }
   }
 
   /// The general formula at the one-sided nuisances, one a row, for a comparison with theirs.
@@ -162,7 +168,8 @@ extension InvalidInstrument {
     let members = (0..<4).map { cell in cells.indices.filter { cells[$0] == cell } }
     let effects = try Repetitions(resamples).run(random) { (stream) throws(StatisticsError) -> Double in
       let rows = members.flatMap { own in own.map { _ in own[stream.integer(in: 0..<own.count)] } }
-      return try estimate(data.rows(rows), candidates, random: stream.split("estimate")).effect.value
+      // Some resamples of a study with enough strength have too little.
+      return try unchecked(data.rows(rows), candidates, random: stream.split("estimate")).effect.value
     }
     let sorted = effects.sorted()
     let tail = Int((0.5 - level / 2) * Double(resamples))

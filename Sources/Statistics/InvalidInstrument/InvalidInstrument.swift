@@ -89,8 +89,28 @@ public struct InvalidInstrument: Sendable, Hashable {
     }
   }
 
-  /// - Throws: ``StatisticsError``: no variance relevance, folds out of range, and what learners throw.
+  /// Share of rows with |D| at its floor above which the effect is the floor's.
+  static let mostFloored = 0.5
+
+  /// - Throws: ``StatisticsError``: no variance relevance, as where |D| is at its floor in more than half of the rows, folds out of
+  ///   range, and what learners throw.
   public func estimate(_ data: InstrumentData, _ candidates: NuisanceCandidates, random: RandomSource)
+    throws(StatisticsError) -> Result
+  {
+    let found = try unchecked(data, candidates, random: random)
+    guard found.strength.floored <= Self.mostFloored else {
+      throw StatisticsError(
+        .noAnswer, "the effect",
+        found: "|D| below its floor \(limits.variance) in \(Int((100 * found.strength.floored).rounded())) % "
+          + "of the rows: no variance relevance, as the instrument does not change the exposure's variance",
+        expected: "an instrument that changes it in most rows",
+        advice: "look for another instrument, or for rows in which it acts")
+    }
+    return found
+  }
+
+  /// The estimate whatever the strength.
+  func unchecked(_ data: InstrumentData, _ candidates: NuisanceCandidates, random: RandomSource)
     throws(StatisticsError) -> Result
   {
     guard folds >= 1, splits >= 2, folds <= data.count / 4, splits <= data.count / 4 else {

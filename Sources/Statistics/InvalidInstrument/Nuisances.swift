@@ -55,12 +55,16 @@ public struct NuisanceCandidates: Sendable {
   }
 
   /// The same candidates for every function, those of the outcome chosen together.
-  public init(_ learners: [NuisanceLearner]) {
+  /// - Parameter outcomes: candidates of δ, μ and η, where others than those of π and p, which may be learners of shares alone.
+  public init(_ learners: [NuisanceLearner], outcomes: [NuisanceLearner]? = nil) {
+    let outcomes = outcomes ?? learners
     let places = learners.indices
     self.init(
-      pi: learners, p: learners, delta: learners, mu: learners, eta: learners,
+      pi: learners, p: learners, delta: outcomes, mu: outcomes, eta: outcomes,
       choices: places.flatMap { pi in
-        places.flatMap { p in places.map { NuisanceChoice(pi: pi, p: p, delta: $0, mu: $0, eta: $0) } }
+        places.flatMap { p in
+          outcomes.indices.map { NuisanceChoice(pi: pi, p: p, delta: $0, mu: $0, eta: $0) }
+        }
       })
   }
 
@@ -168,15 +172,19 @@ struct NuisanceFits {
     case .basis(let basis):
       let all = both(basis)
       guard all.size(1) > 0 else { return [Double](repeating: 0, count: all.size(0)) }
-      // The basis has its own constant.
-      if isShare {
-        let design = all.slice(axis: 1, start: 1)
-        let fit = try GeneralisedLinearModel(.logistic).fit(
-          design.select(axis: 0, Tensor(rows)), targets, weights: weights)
-        return fit.predict(design)
+      do throws(StatisticsError) {
+        // The basis has its own constant.
+        if isShare {
+          let design = all.slice(axis: 1, start: 1)
+          let fit = try GeneralisedLinearModel(.logistic).fit(
+            design.select(axis: 0, Tensor(rows)), targets, weights: weights)
+          return fit.predict(design)
+        }
+        let x = all.select(axis: 0, Tensor(rows))
+        return try Ridge(hasIntercept: false).fit(x, targets, weights: weights).predict(all)
+      } catch {
+        throw train.withoutUniqueFit(rows, error)
       }
-      let x = all.select(axis: 0, Tensor(rows))
-      return try Ridge(hasIntercept: false).fit(x, targets, weights: weights).predict(all)
     case .regressor(let regressor, let basis):
       let all = both(basis)
       let design = all.size(1) > 1 ? all.slice(axis: 1, start: 1) : all
@@ -256,10 +264,18 @@ struct NuisanceFits {
     let scaled = system / rows / size
     let singular = scaled.svd().s.doubles
     guard let smallest = singular.last, smallest > 1e-12 * singular[0] else {
-      throw StatisticsError(
+      let failure = StatisticsError(
         .noAnswer, "the effect", found: "a linear system without a unique solution: no variance relevance",
         expected: "an instrument that changes the variance of the exposure",
         advice: "take smaller bases, or look at the strength of the instrument")
+      // Bases of the intercept alone do not see the covariates.
+      guard d > 1 || k > 2 || q > 1 else { throw failure }
+      for value in [0.0, 1] {
+        let arm = (0..<n).filter { train.instrument[$0] == value }
+        let named = train.withoutUniqueFit(arm, failure)
+        if named != failure { throw named }
+      }
+      throw failure
     }
     let solution = (scaled.solve(right / rows).squeeze(1) / size)
     values.delta = hdTest.matmul(solution[0..<d].unsqueeze(1)).squeeze(1).doubles

@@ -22,6 +22,25 @@ public struct ClusterCovariances: Sendable, Hashable {
     public let means: Tensor
     /// `[K, p, p]`, of the family, shrunk.
     public let covariances: Tensor
+    /// Whether a cluster's rows are all the same, so that shrinkage, which is relative, leaves it without a covariance.
+    public let isCollapsed: Bool
+  }
+
+  /// Traces of covariances below this share of the whole table's are rounding.
+  static let leastSpread = 1e-12
+
+  /// The trace of the whole table's covariance.
+  static func spread(_ x: Tensor, weights: [Double]) -> Double {
+    let w = Tensor(weights, device: x.device).unsqueeze(1)
+    let total = w.sum()
+    let centred = x - (w * x).sum(0) / total
+    return ((w * centred.square()).sum() / total).item()
+  }
+
+  /// Which of the covariances `[K, p, p]` are those of identical rows.
+  static func collapsed(_ covariances: Tensor, spread: Double) -> [Int] {
+    let traces = covariances.diagonal().sum(-1).doubles
+    return traces.indices.filter { traces[$0] < leastSpread * spread }
   }
 
   /// Of labels 0 ..< K, none of which is empty.
@@ -48,7 +67,10 @@ public struct ClusterCovariances: Sendable, Hashable {
       covariances = covariances * (1 - a) + pooled * a
     }
     let own = masses.doubles
-    return Moments(masses: own, means: means, covariances: restricted(covariances, masses: own))
+    let shrunk = restricted(covariances, masses: own)
+    return Moments(
+      masses: own, means: means, covariances: shrunk,
+      isCollapsed: !Self.collapsed(shrunk, spread: Self.spread(x, weights: weights)).isEmpty)
   }
 
   /// Σ_k of membership matrices: [Σ_i w_i x_i x_iᵀ − Σ_ij (Z_k)_ij x_i x_jᵀ]/Σw with w = Z_k 1, which for lifted partitions is
@@ -92,7 +114,7 @@ public struct ClusterCovariances: Sendable, Hashable {
     return k * p + shapes + k - 1
   }
 
-  /// Q of labels 0 ..< K; `nil` where a cluster is empty or its covariance singular.
+  /// Q of labels 0 ..< K; `nil` where a cluster is empty, all its rows are the same or its covariance is singular.
   public func criterion(_ x: Tensor, labels: [Int], clusters: Int, weights: [Double]? = nil) -> Double? {
     guard Set(labels) == Set(0..<clusters) else { return nil }
     let weights = weights ?? [Double](repeating: 1, count: labels.count)
@@ -101,8 +123,12 @@ public struct ClusterCovariances: Sendable, Hashable {
   }
 
   /// Q = −Σ W_k log |Σ_k|: twice the profile log-likelihood of labels, but for a constant.
+  ///
+  /// −∞ with a cluster of identical rows, for which the likelihood has no limit.
   static func criterion(_ moments: Moments) -> Double {
-    guard let factors = try? withTorchErrors({ moments.covariances.cholesky() }) else { return -.infinity }
+    guard !moments.isCollapsed,
+      let factors = try? withTorchErrors({ moments.covariances.cholesky() })
+    else { return -.infinity }
     let logDeterminants = 2 * factors.diagonal().log().sum(-1)
     return -(logDeterminants * Tensor(moments.masses)).sum().item()
   }

@@ -41,6 +41,8 @@ public struct ILASDP: Sendable {
   public var starts: [Start] = [.sdp, .ward, .kmeans]
   /// Labels to start from instead, one a row.
   public var givenLabels: [Int]?
+  /// What rows are called in messages, one a row; their numbers where left out.
+  public var rowNames: [String]?
   /// Residuals at which programs of a search end, whose labels are all that counts, and the last program.
   public var innerTolerance = 5e-4
   public var finalTolerance = 1e-5
@@ -56,7 +58,8 @@ public struct ILASDP: Sendable {
   public var polishes = true
   /// Rows with the largest Mahalanobis distances that do not enter the covariances, as a share.
   public var outlierShare = 0.0
-  /// Fewest rows of a cluster that a step may leave; p + 1, and at least 3, where left out.
+  /// Fewest rows of a cluster that a step may leave. Where left out p + 1 and at least 3, but no more than max(2, n/2K), so that
+  /// short tables have an answer.
   public var minimumSize: Int?
   /// No step begins after this time, and programs in work end; the best labels so far are returned.
   public var timeLimit: Duration?
@@ -75,8 +78,8 @@ public struct ILASDP: Sendable {
   ///   - constraints: weights of rows, pairs that must or must not share a cluster.
   ///   - names: the columns', for messages.
   ///   - log: told what is being done.
-  /// - Throws: ``StatisticsError``: numbers that are not finite, K outside 2 … n − 1, constant or collinear columns, tables too
-  ///   large, labels that do not fit, no search that ends in proper clusters.
+  /// - Throws: ``StatisticsError``: numbers that are not finite, K outside 1 … n − 1, constant or collinear columns, tables too
+  ///   large, labels that do not fit, no search that ends in proper clusters, as where duplicates make up a cluster.
   public func fit(
     _ x: Tensor, constraints: RowConstraints? = nil, names: [String]? = nil, using random: inout RandomSource,
     log: (String) -> Void = { _ in }
@@ -123,9 +126,9 @@ public struct ILASDP: Sendable {
         .badData, "row \(place[0] + 1), \(name(place[1]))", found: "\(x[place[0], place[1]].item())",
         expected: "finite numbers", advice: "drop the row, or mend it")
     }
-    guard clusters >= 2, clusters < n else {
+    guard clusters >= 1, clusters < n else {
       throw StatisticsError(
-        .option, "k", found: "\(clusters) clusters of \(n) rows", expected: "from 2 to \(max(2, n - 1))")
+        .option, "k", found: "\(clusters) clusters of \(n) rows", expected: "from 1 to \(max(1, n - 1))")
     }
     guard covariances.shrinkage >= 0, covariances.shrinkage.isFinite else {
       throw StatisticsError(.option, "shrinkage", found: "\(covariances.shrinkage)", expected: "at least 0")

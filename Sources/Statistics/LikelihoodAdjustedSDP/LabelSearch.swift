@@ -8,9 +8,12 @@ struct LabelSearch {
   let constraints: RowConstraints
   let minimumSize: Int
   private let deadline: ContinuousClock.Instant?
+  /// The trace of the rows' covariance.
+  private let spread: Double
 
   init(_ method: ILASDP, _ x: Tensor, _ constraints: RowConstraints, deadline: ContinuousClock.Instant?) {
     (self.method, self.x, self.constraints, self.deadline) = (method, x, constraints, deadline)
+    spread = ClusterCovariances.spread(x, weights: constraints.weights)
     let usual = max(3, x.size(1) + 1)
     // Where there are too few rows for it, shrinkage has to do.
     minimumSize = method.minimumSize ?? min(usual, max(2, x.size(0) / (2 * method.clusters)))
@@ -63,6 +66,13 @@ struct LabelSearch {
     return counts.min()! >= minimumSize && constraints.areKept(by: labels)
   }
 
+  /// Rows of the first cluster in which all are the same; `nil` where there is none.
+  func identicalRows(_ labels: [Int]) -> [Int]? {
+    guard Set(labels).count == method.clusters else { return nil }
+    let clusters = ClusterCovariances.collapsed(moments(labels).covariances, spread: spread)
+    return clusters.first.map { cluster in labels.indices.filter { labels[$0] == cluster } }
+  }
+
   func criterion(_ labels: [Int]) -> Double {
     isProper(labels) ? ClusterCovariances.criterion(moments(labels)) : -.infinity
   }
@@ -72,7 +82,9 @@ struct LabelSearch {
     _ covariances: Tensor, tolerance: Double, resting: Int? = nil, from previous: MembershipSolution?,
     using random: inout RandomSource
   ) -> MembershipSolution? {
-    guard let factors = try? withTorchErrors({ covariances.cholesky() }) else { return nil }
+    guard ClusterCovariances.collapsed(covariances, spread: spread).isEmpty,
+      let factors = try? withTorchErrors({ covariances.cholesky() })
+    else { return nil }
     var options = MembershipOptions()
     options.solver.tolerance = tolerance
     options.solver.maximumIterations = method.innerIterations
@@ -108,6 +120,10 @@ struct LabelSearch {
     var current = kept
     guard Set(kept).count == method.clusters else {
       outcome.ending = "the start has empty clusters"
+      return outcome
+    }
+    guard !moments(kept).isCollapsed else {
+      outcome.ending = "the start has a cluster of identical rows"
       return outcome
     }
     outcome.ending = "\(method.outerIterations) steps"

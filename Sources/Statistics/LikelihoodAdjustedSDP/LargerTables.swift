@@ -15,13 +15,15 @@ extension ILASDP {
   }
 
   /// Searches from every start.
+  /// - Parameter rows: positions of the rows of x in the table, for messages.
   func searched(
-    _ x: Tensor, _ constraints: RowConstraints, given: [Int]?, deadline: ContinuousClock.Instant?,
-    using random: inout RandomSource, log: (String) -> Void
+    _ x: Tensor, _ constraints: RowConstraints, rows: [Int], given: [Int]?,
+    deadline: ContinuousClock.Instant?, using random: inout RandomSource, log: (String) -> Void
   ) throws(StatisticsError) -> Found {
     let search = LabelSearch(self, x, constraints, deadline: deadline)
     var best: LabelSearch.Outcome?
     var reports: [ILASDPFit.Search] = []
+    if clusters == 1 { return try single(search) }
     let names = given == nil ? starts.map(\.rawValue) : ["given labels"]
     for (place, name) in names.enumerated() {
       if best != nil, search.isOutOfTime() { break }
@@ -35,6 +37,9 @@ extension ILASDP {
       if found.criterion > best?.criterion ?? -.infinity { best = found }
     }
     guard let best, best.criterion > -.infinity else {
+      for report in reports {
+        if let same = search.identicalRows(report.labels) { throw identical(same.map { rows[$0] }) }
+      }
       let pairs = constraints.separated.isEmpty && !constraints.hasGroups ? "" : " and keeps the pairs"
       throw StatisticsError(
         .noAnswer, "\(clusters) clusters",
@@ -45,6 +50,32 @@ extension ILASDP {
     return Found(labels: best.labels, search: search, best: best, reports: reports)
   }
 
+  /// All rows in one cluster, which there is nothing to search for: what others are judged by.
+  private func single(_ search: LabelSearch) throws(StatisticsError) -> Found {
+    let labels = [Int](repeating: 0, count: search.x.size(0))
+    let only = LabelSearch.Outcome(
+      labels: labels, criterion: search.criterion(labels), ending: "one cluster")
+    guard only.criterion > -.infinity else {
+      throw StatisticsError(
+        .noAnswer, "one cluster", found: "pairs that it does not keep, or a singular covariance",
+        expected: "rows that may share a cluster", advice: "take more clusters, or the diagonal family")
+    }
+    let report = ILASDPFit.Search(
+      start: "one cluster", labels: labels, criterion: only.criterion, outerIterations: 0,
+      innerIterations: 0, ending: only.ending)
+    return Found(labels: labels, search: search, best: only, reports: [report], isWhole: false)
+  }
+
+  private func identical(_ rows: [Int]) -> StatisticsError {
+    let names = rows.prefix(5).map { row in rowNames.map { $0[row] } ?? "row \(row + 1)" }
+    return StatisticsError(
+      .noAnswer, "\(clusters) clusters",
+      found: "no search but to a cluster of \(rows.count) rows that are all the same: "
+        + names.joined(separator: ", ") + (rows.count > names.count ? ", …" : ""),
+      expected: "clusters whose rows differ, as others have no covariance",
+      advice: "leave duplicates out (weights of rows count them), or take fewer clusters or other starts")
+  }
+
   /// Fits, leaves out the rows farthest from their cluster, and fits again, until these rest.
   func trimmed(
     _ x: Tensor, _ constraints: RowConstraints, deadline: ContinuousClock.Instant?,
@@ -53,7 +84,8 @@ extension ILASDP {
     let n = x.size(0)
     let count = Int((outlierShare * Double(n)).rounded(.up))
     guard count > 0 else {
-      return try searched(x, constraints, given: givenLabels, deadline: deadline, using: &random, log: log)
+      return try searched(
+        x, constraints, rows: Array(0..<n), given: givenLabels, deadline: deadline, using: &random, log: log)
     }
     // At first those far from the columns' medians: with them in, clusters of a few strays may be all that is found.
     let middle = x.quantile([0.5], axis: 0)
@@ -64,7 +96,7 @@ extension ILASDP {
       let left = Set(outliers)
       let kept = (0..<n).filter { !left.contains($0) }
       var next = try searched(
-        x.select(axis: 0, Tensor(kept)), constraints.subset(kept),
+        x.select(axis: 0, Tensor(kept)), constraints.subset(kept), rows: kept,
         given: givenLabels.map { all in kept.map { all[$0] } },
         deadline: deadline, using: &random, log: log)
       let own = next.search.moments(next.best.labels)
@@ -95,7 +127,7 @@ extension ILASDP {
       let rows = Array(random.permutation(x.size(0)).integers.prefix(part)).sorted()
       do throws(StatisticsError) {
         let own = try searched(
-          x.select(axis: 0, Tensor(rows)), constraints.subset(rows),
+          x.select(axis: 0, Tensor(rows)), constraints.subset(rows), rows: rows,
           given: givenLabels.map { all in rows.map { all[$0] } },
           deadline: deadline, using: &random, log: log)
         let moments = own.search.moments(own.best.labels)

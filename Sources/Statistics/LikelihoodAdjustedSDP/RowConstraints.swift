@@ -16,9 +16,11 @@ public struct RowConstraints: Sendable {
   /// - Parameters:
   ///   - together: pairs of rows, from 0, that must share a cluster.
   ///   - apart: pairs that must not.
+  ///   - names: what rows are called in messages, one a row; their numbers where left out.
   /// - Throws: ``StatisticsError``: weights or rows that cannot be, pairs that contradict each other.
   public init(
-    rows: Int, weights: [Double]? = nil, together: [(Int, Int)] = [], apart: [(Int, Int)] = []
+    rows: Int, weights: [Double]? = nil, together: [(Int, Int)] = [], apart: [(Int, Int)] = [],
+    names: [String]? = nil
   ) throws(StatisticsError) {
     let weights = weights ?? [Double](repeating: 1, count: rows)
     guard weights.count == rows else {
@@ -27,7 +29,7 @@ public struct RowConstraints: Sendable {
     }
     if let row = weights.firstIndex(where: { !($0 > 0 && $0.isFinite) }) {
       throw StatisticsError(
-        .badData, "the weight of row \(row + 1)", found: "\(weights[row])",
+        .badData, "the weight of \(names.map { $0[row] } ?? "row \(row + 1)")", found: "\(weights[row])",
         expected: "a finite number above 0",
         advice: "leave the row out")
     }
@@ -59,7 +61,7 @@ public struct RowConstraints: Sendable {
     }
     for (a, b) in apart where groupOf[a] == groupOf[b] {
       throw StatisticsError(
-        .option, "rows \(a + 1) and \(b + 1)",
+        .option, names.map { "\($0[a]) and \($0[b])" } ?? "rows \(a + 1) and \(b + 1)",
         found: "that they must not share a cluster, and that they must",
         expected: "pairs that do not contradict each other")
     }
