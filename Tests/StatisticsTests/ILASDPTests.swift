@@ -234,7 +234,7 @@ struct ILASDPTests {
     var broken = fine
     broken[4][1] = .nan
     #expect(fit(broken).contains("row 5, b"))
-    #expect(fit(fine, 1).contains("1 clusters of 20 rows") && fit(fine, 20).contains("from 2 to 19"))
+    #expect(fit(fine, 20).contains("20 clusters of 20 rows") && fit(fine, 20).contains("from 1 to 19"))
     let same = [Int](repeating: 0, count: 20)
     let constant = fine.map { row -> [Double] in [row[0], 3] }
     let doubled = fine.map { row -> [Double] in [row[0], 2 * row[0]] }
