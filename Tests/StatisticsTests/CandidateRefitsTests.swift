@@ -88,4 +88,39 @@ struct CandidateRefitsTests {
     #expect(failure(x, []).contains("0 learners"))
     #expect(failure(x, [Ridge(penalty: 1)], level: 2).contains("(0, 1)"))
   }
+
+  @Test("learners fitted on a part of the units are tested with the others; in-sample scores are of all")
+  func trained() throws {
+    var random = RandomSource(seed: 24)
+    let (x, z) = (random.normal([40, 2], dtype: .double), random.normal([9, 2], dtype: .double))
+    let passes = x[.all, 0].doubles.map { $0 > 0.3 }
+    let learners = [Ridge(penalty: 1), Ridge(penalty: 50)]
+    let all = try ConformalScores.trained(
+      units: x, passes: passes, candidates: z, learners: learners, share: nil, using: &random)
+    let fit = try Ridge(penalty: 1).fit(x, passes.map { $0 ? 1 : 0 })
+    #expect(all.calibration[0] == fit.predict(x) && all.candidates[0] == fit.predict(z))
+    #expect(all.passes == passes && all.models == 2)
+    let part = try ConformalScores.trained(
+      units: x, passes: passes, candidates: z, learners: learners, share: 0.25, using: &random)
+    #expect(part.unitCount == 30 && part.candidateCount == 9)
+    // Of half of the units each: no more than q of what is selected is wrong.
+    let found = try Repetitions(300).run(RandomSource(seed: 25)) { stream -> Double in
+      let x = stream.normal([60, 2], dtype: .double)
+      let passes = (x[.all, 0] + stream.normal([60], dtype: .double)).doubles.map { $0 > 0.5 }
+      let scores = try ConformalScores.trained(
+        units: x[0..<40], passes: Array(passes[..<40]), candidates: x[40..<60],
+        learners: [Ridge(penalty: 1)], share: 0.5, using: &stream)
+      let chosen = try ConformalSelection(level: 0.3).selectPlain(scores, using: &stream).chosen
+      return ConformalSelection.outcome(chosen, passes: Array(passes[40...])).falseDiscoveryProportion
+    }
+    let rate = Estimate(meanOf: found)
+    #expect(rate.value < 0.3 + 4 * rate.standardError && rate.value > 0.05)
+    for share in [0.0, 1, 0.001] {
+      #expect(
+        message {
+          _ = try ConformalScores.trained(
+            units: x, passes: passes, candidates: z, learners: learners, share: share, using: &random)
+        }.contains("the share of units"))
+    }
+  }
 }
