@@ -97,7 +97,7 @@ struct CausalAsk: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     var (diagram, network) = try source.load()
     for file in replace {
       guard let known = network else {

@@ -63,7 +63,7 @@ struct ClusterFit: ParsableCommand {
   }
 
   func run() throws {
-    var random = common.start()
+    var random = try common.startOnProcessor()
     let rows = try data.load(weights: weights)
     let constraints = try RowConstraints(
       rows: rows.x.size(0), weights: rows.weights, together: try pairs(together, rows),
@@ -174,7 +174,7 @@ struct ClusterPredict: ParsableCommand {
   }
 
   func run() throws {
-    _ = common.start()
+    _ = try common.startOnProcessor()
     let model = try ClusterModelFile(contentsOf: ClusterModelFile.location(fitted))
     let rows = try data.load(model.columns)
     let (labels, distances) = try model.predict(rows.x)
@@ -224,7 +224,7 @@ struct ClusterCompare: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let rows = try data.load()
     let range = try method.range()
     guard range.count == 1 else { throw UsageError("--k \(method.k): one number is expected") }

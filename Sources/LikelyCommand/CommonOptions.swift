@@ -45,6 +45,14 @@ struct CommonOptions: ParsableArguments {
     return RandomSource(seed: seed)
   }
 
+  /// The same for commands that run in double precision on the processor only.
+  func startOnProcessor() throws -> RandomSource {
+    guard target == .cpu else {
+      throw UsageError("--device \(device): this command runs on the processor; leave the option out")
+    }
+    return start()
+  }
+
   var target: Device { Device(device) ?? .cpu }
 }
 

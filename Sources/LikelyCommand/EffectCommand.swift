@@ -98,7 +98,7 @@ struct EffectEstimateVerb: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let data = try load()
     let comparisons = EffectComparisons(data)
     if oneSided {

@@ -90,7 +90,7 @@ struct EpidemicFit: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
     let series = try series(model)

@@ -74,7 +74,7 @@ struct EpidemicScan: ParsableCommand {
   }
 
   func run() throws {
-    _ = common.start()
+    _ = try common.startOnProcessor()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
     let events = try arguments.interventions(model, until: until)
@@ -176,7 +176,7 @@ struct EpidemicSensitivity: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
     let events = try arguments.interventions(model, until: until)

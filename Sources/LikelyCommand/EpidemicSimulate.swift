@@ -44,7 +44,7 @@ struct EpidemicSimulate: ParsableCommand {
   }
 
   func run() throws {
-    _ = common.start()
+    _ = try common.startOnProcessor()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
     let events = try arguments.interventions(model, until: until)
@@ -241,7 +241,7 @@ struct EpidemicStochastic: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
     let events = try arguments.interventions(model, until: until)

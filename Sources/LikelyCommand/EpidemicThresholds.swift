@@ -23,7 +23,7 @@ struct EpidemicThresholds: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    _ = common.start()
+    _ = try common.startOnProcessor()
     let model = try arguments.chosenModel()
     let values = try arguments.values(model)
     guard arguments.at.isEmpty else {

@@ -49,7 +49,7 @@ struct ExpectRun: ParsableCommand {
   }
 
   func run() throws {
-    var random = common.start()
+    var random = try common.startOnProcessor()
     let problem = try ExpectProblem(arguments, table: laws)
     var study = arguments.study()
     study.weighsRelatively = relative
@@ -88,7 +88,7 @@ struct ExpectReuse: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    var random = common.start()
+    var random = try common.startOnProcessor()
     let saved = try SavedDensity.read(URL(argument: density))
     let problem = try ExpectProblem(arguments, table: laws, space: saved.space)
     try saved.check(problem.model, density)

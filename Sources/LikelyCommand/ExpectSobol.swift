@@ -38,7 +38,7 @@ struct ExpectSobol: ParsableCommand {
   }
 
   func run() throws {
-    var random = common.start()
+    var random = try common.startOnProcessor()
     let problem = try ExpectProblem(arguments, table: nil)
     guard problem.model.correlations.isEmpty else {
       throw StatisticsError(

@@ -50,7 +50,7 @@ struct HoldoutBudget: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    _ = common.start()
+    _ = try common.startOnProcessor()
     let calculator = try BudgetCalculator(rows: n, tau: tau, beta: beta)
     let found = (mechanism.map { [$0] } ?? BudgetCalculator.Mechanism.allCases).map(calculator.certificate)
     var table = ReportTable(
@@ -129,7 +129,7 @@ struct HoldoutAttack: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let attack = try OverfittingAttack(rows: n, features: d, noise: noise, deviation: deviation ?? 0)
     try checkMemory(attack)
     let found = Repetitions(repetitions).run(random) { attack.simulate(using: &$0) }

@@ -86,7 +86,7 @@ struct HoldoutServe: ParsableCommand {
   }
 
   func run() throws {
-    var random = common.start()
+    var random = try common.startOnProcessor()
     if !reproducible {
       var system = SystemRandomNumberGenerator()
       random = RandomSource(seed: system.next())

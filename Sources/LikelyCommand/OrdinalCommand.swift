@@ -58,7 +58,7 @@ struct OrdinalFitVerb: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let data = try data.load()
     let regression = try model.regression(data)
     let rare = try model.penalty.rarePlace(data)
@@ -116,7 +116,7 @@ struct OrdinalPath: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let data = try data.load()
     let regression = try model.regression(data)
     guard regression.isPenalised else {
@@ -192,7 +192,7 @@ struct OrdinalCompare: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let data = try data.load()
     let rare = try penalty.rarePlace(data)
     guard !forms.listed.isEmpty else { throw UsageError("--forms: at least one is expected") }
@@ -256,7 +256,7 @@ struct OrdinalPredict: ParsableCommand {
   }
 
   func run() throws {
-    _ = common.start()
+    _ = try common.startOnProcessor()
     let file = try OrdinalModelFile(path: model)
     let table = try DataTable(contentsOf: URL(argument: data))
     let rows = try OrdinalData.design(table, file.schema)

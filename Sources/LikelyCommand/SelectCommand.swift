@@ -59,7 +59,7 @@ struct SelectRun: ParsableCommand {
   }
 
   func run() throws {
-    var random = common.start()
+    var random = try common.startOnProcessor()
     let units = try DataTable(contentsOf: URL(argument: units))
     let candidates = try DataTable(contentsOf: URL(argument: candidates))
     let passes = try source.passes(units)

@@ -33,7 +33,7 @@ struct SelectEvaluate: ParsableCommand {
   }
 
   func run() throws {
-    let random = common.start()
+    let random = try common.startOnProcessor()
     let table = try DataTable(contentsOf: URL(argument: data))
     let passes = try source.passes(table)
     guard table.rowCount >= 4 else { throw UsageError("--data \(data): at least 4 rows are expected") }

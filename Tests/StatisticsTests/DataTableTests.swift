@@ -58,6 +58,14 @@ struct DataTableTests {
     #expect(message { _ = try other.numbers("x") }.contains("u.csv:3, x: found a number that is infinite"))
   }
 
+  @Test("a word among numbers is told with its own line, and a name that two columns have is refused")
+  func mistakes() throws {
+    let folder = try TemporaryFolder()
+    let table = try DataTable(contentsOf: folder.file("t.csv", "x,y,y\n1,1,2\n2,1,2\nmany,1,2\n4,1,2\n"))
+    #expect(message { _ = try table.numbers("x") }.contains("t.csv:4, x: found \"many\""))
+    #expect(message { _ = try table.numbers("y") }.contains("the column \"y\" twice"))
+  }
+
   @Test("treatment coding has a column for every level but the reference")
   func coding() throws {
     let table = DataTable([

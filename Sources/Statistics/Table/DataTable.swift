@@ -89,7 +89,14 @@ public struct DataTable: Sendable {
   /// A column by its name.
   /// - Throws: ``StatisticsError`` (`option`) where there is none.
   public func column(_ name: String) throws(StatisticsError) -> Column {
-    if let place = places[name] { return columns[place] }
+    if let place = places[name] {
+      guard columns.count(where: { $0.name == name }) == 1 else {
+        throw StatisticsError(
+          .badData, source, found: "the column \"\(name)\" twice", expected: "once",
+          advice: "give its columns names of their own")
+      }
+      return columns[place]
+    }
     let shown = names.prefix(16).joined(separator: ", ") + (columns.count > 16 ? ", …" : "")
     throw StatisticsError(
       .option, source, found: "no column \"\(name)\"", expected: "one of the \(columns.count): \(shown)")
