@@ -88,7 +88,10 @@ struct HoldoutAttack: ParsableCommand {
       Example:
         likely holdout attack --n 1001 --d 501 --repetitions 20
         likely holdout attack --n 1001 --d 501 --noise laplace --deviation 0.05
+        likely holdout attack --n 1001 --d 501 --mechanism thresholdout
       """)
+
+  enum Mechanism: String, ExpressibleByArgument, CaseIterable { case means, split, rounded, thresholdout }
 
   @Option(help: ArgumentHelp("Records, an odd number.", valueName: "n"))
   var n: Int
@@ -102,6 +105,12 @@ struct HoldoutAttack: ParsableCommand {
   @Option(help: ArgumentHelp("Standard deviation of the noise.", valueName: "σ"))
   var deviation: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "What answers: means, with --noise; split: a part of the records each; rounded: two decimals, to within 0.1; thresholdout, with as many training records and at most 100 answers from these.",
+      valueName: "name"))
+  var mechanism = Mechanism.means
+
   @Option(help: ArgumentHelp("Simulations.", valueName: "n"))
   var repetitions = 100
 
@@ -114,6 +123,34 @@ struct HoldoutAttack: ParsableCommand {
     guard repetitions >= 2 else { throw ValidationError("--repetitions \(repetitions): at least 2") }
     if let deviation, noise == nil {
       throw ValidationError("--deviation \(deviation): without --noise laplace or gaussian there is none")
+    }
+    guard noise == nil || mechanism == .means else {
+      throw ValidationError("--noise: of the answers of --mechanism means alone")
+    }
+    guard mechanism != .split || d <= n else {
+      throw ValidationError("--mechanism split: \(d) questions on \(n) records; a record each is expected")
+    }
+  }
+
+  private func simulate(_ attack: OverfittingAttack, _ stream: inout RandomSource) throws -> (
+    sample: Double, fresh: Double, answered: Int
+  ) {
+    let own = stream.split("mechanism")
+    switch mechanism {
+    case .means:
+      let found = attack.simulate(using: &stream)
+      return (found.sample, found.fresh, d)
+    case .split:
+      return attack.simulate(through: try SampleSplitting(rows: n, queries: d, random: own), using: &stream)
+    case .rounded:
+      let server = try RoundedMeans(rows: n, decimals: 2, tau: 0.1, beta: 0.05)
+      return attack.simulate(through: server, using: &stream)
+    case .thresholdout:
+      // As `serve` has them.
+      let unit = 1 / Double(n).squareRoot()
+      let server = try Thresholdout(
+        rows: n, trainingRows: n, threshold: 4 * unit, deviation: unit / 4, budget: 100, random: own)
+      return attack.simulate(through: server, using: &stream)
     }
   }
 
@@ -132,17 +169,22 @@ struct HoldoutAttack: ParsableCommand {
     let random = try common.startOnProcessor()
     let attack = try OverfittingAttack(rows: n, features: d, noise: noise, deviation: deviation ?? 0)
     try checkMemory(attack)
-    let found = Repetitions(repetitions).run(random) { attack.simulate(using: &$0) }
+    let found = try Repetitions(repetitions).run(random) { try simulate(attack, &$0) }
+    let exact = mechanism == .means ? attack.exactAccuracy : nil
+    let answered = Double(found.reduce(0) { $0 + $1.answered }) / Double(repetitions)
     let (sample, fresh) = (Estimate(meanOf: found.map(\.sample)), Estimate(meanOf: found.map(\.fresh)))
     if json {
       let object: JSONValue = [
-        "exact": .number(attack.exactAccuracy), "sample": .number(sample.value),
+        "exact": exact.map(JSONValue.number) ?? .null, "answered": .number(answered),
+        "sample": .number(sample.value),
         "sample_error": .number(sample.standardError), "fresh": .number(fresh.value),
         "fresh_error": .number(fresh.standardError),
       ]
       print(object.compact)
     } else {
-      print("accuracy on the sample: \(sample), exactly \(formatNumber(attack.exactAccuracy, digits: 6))")
+      if answered < Double(d) { print("answered: \(formatNumber(answered, digits: 4, trimmed: true)) of \(d) questions") }
+      let rest = exact.map { ", exactly \(formatNumber($0, digits: 6))" } ?? ""
+      print("accuracy on the sample: \(sample)\(rest)")
       print("accuracy on fresh records: \(fresh), exactly 0.5")
     }
   }

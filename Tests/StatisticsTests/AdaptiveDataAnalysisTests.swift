@@ -21,6 +21,20 @@ struct AdaptiveDataAnalysisTests {
       try abs(OverfittingAttack(rows: 11, features: 7, noise: .gaussian, deviation: 1e9).exactAccuracy - 0.5)
         < 1e-6)
     #expect(message { _ = try OverfittingAttack(rows: 10, features: 7) }.contains("odd numbers"))
+    // Through a mechanism that adds nothing it is the same attack; one that answers from parts of the records leaves little.
+    var random = RandomSource(seed: 12)
+    let attack = try OverfittingAttack(rows: 301, features: 101)
+    let plain = (0..<40).map { _ in
+      attack.simulate(through: EmpiricalMeans(rows: 301), using: &random)
+    }
+    let sample = Estimate(meanOf: plain.map(\.sample))
+    #expect(abs(sample.zScore(against: attack.exactAccuracy)) < 4 && plain[0].answered == 101)
+    let parts = try (0..<40).map { _ in
+      attack.simulate(
+        through: try SampleSplitting(rows: 301, queries: 50, random: random.split("parts")), using: &random)
+    }
+    let split = Estimate(meanOf: parts.map(\.sample))
+    #expect(split.value < sample.value - 0.05 && parts[0].answered == 50)
     #expect(
       message { _ = try OverfittingAttack(rows: 11, features: 7, deviation: 0.1) }.contains("without a law"))
   }

@@ -62,9 +62,44 @@ public struct OverfittingAttack: Sendable, Hashable {
       let scale = noise.scale(deviation: deviation)
       answers = answers + Tensor((0..<features).map { _ in noise.draw(scale, using: &random) }).to(.float)
     }
-    let signs = (answers .> 0).to(.float) * 2 - 1
+    let vote = Vote(signs: (answers .> 0).to(.float) * 2 - 1)
     let fresh = random.integers([n, features], in: 0..<2).to(.float) * 2 - 1
-    func accuracy(_ x: Tensor) -> Double { (x.matmul(signs.unsqueeze(1)) .> 0).to(.double).mean().item() }
-    return (accuracy(products), accuracy(fresh))
+    return (vote.accuracy(products), vote.accuracy(fresh))
+  }
+
+  /// The same with every question asked through a mechanism, which has as many training records besides; ``noise`` is not added.
+  ///
+  /// Features that the mechanism no longer answers about get signs by chance.
+  /// - Returns: also how many questions were answered.
+  public func simulate(through server: some QueryServer, using random: inout RandomSource) -> (
+    sample: Double, fresh: Double, answered: Int
+  ) {
+    var server = server
+    func signs(_ random: inout RandomSource) -> Tensor {
+      random.integers([rows, features], in: 0..<2).to(.float) * 2 - 1
+    }
+    let (kept, training) = (signs(&random), signs(&random))
+    let (columns, seen) = (kept.transposed.to(.double).doubles, training.transposed.to(.double).doubles)
+    var chosen: [Double] = []
+    for j in 0..<features {
+      let own = j * rows..<(j + 1) * rows
+      let query = StatisticalQuery(
+        "feature \(j + 1)", values: Array(columns[own]), training: Array(seen[own]), range: -1...1)
+      guard let answer = try? server.answer(query) else { break }
+      chosen.append(answer.value > 0 ? 1 : -1)
+    }
+    let answered = chosen.count
+    for _ in answered..<features { chosen.append(random.uniform() < 0.5 ? 1 : -1) }
+    let vote = Vote(signs: Tensor(chosen).to(.float))
+    return (vote.accuracy(kept), vote.accuracy(signs(&random)), answered)
+  }
+
+  /// The majority of the features, each with its sign.
+  private struct Vote {
+    let signs: Tensor
+
+    func accuracy(_ products: Tensor) -> Double {
+      (products.matmul(signs.unsqueeze(1)) .> 0).to(.double).mean().item()
+    }
   }
 }
