@@ -182,7 +182,9 @@ struct HoldoutAttack: ParsableCommand {
       ]
       print(object.compact)
     } else {
-      if answered < Double(d) { print("answered: \(formatNumber(answered, digits: 4, trimmed: true)) of \(d) questions") }
+      if answered < Double(d) {
+        print("answered: \(formatNumber(answered, digits: 4, trimmed: true)) of \(d) questions")
+      }
       let rest = exact.map { ", exactly \(formatNumber($0, digits: 6))" } ?? ""
       print("accuracy on the sample: \(sample)\(rest)")
       print("accuracy on fresh records: \(fresh), exactly 0.5")
